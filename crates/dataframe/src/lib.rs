@@ -1,0 +1,54 @@
+//! Esker: a lazy, Arrow-native dataframe engine. This crate is the facade (L6).
+//!
+//! An [`ExecutionContext`] opens files and tables; a [`DataFrame`] is a cheap handle on a plan that
+//! nothing has computed yet; [`collect`](DataFrame::collect) optimizes the plan and runs it on all
+//! cores, and gives a [`Table`] of Arrow batches.
+//!
+//! ```
+//! use esker_dataframe::prelude::*;
+//! # fn main() -> Result<()> {
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/employee.csv");
+//!
+//! let ctx = ExecutionContext::new();
+//! let df = ctx
+//!     .csv(path)?
+//!     .filter(col("state").eq("CO"))
+//!     .select([col("id"), col("first_name"), (col("salary") * 0.1).alias("bonus")])
+//!     .filter(col("bonus").gt(1000));
+//! let table = df.collect()?;
+//! assert_eq!(table.num_rows(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Mistakes are found when a call is made and kept until a result is asked for; the error then names
+//! the caller's file and line.
+//!
+//! This layer knows every other one and holds no algorithm: each method builds a plan or wires
+//! layers together. It does not know how anything is computed.
+//!
+//! Start with [`DataFrame`]; `examples/dataframe/quickstart.rs` is the tour.
+
+/// The context: configuration, worker pool, memory, tables.
+mod context;
+/// The lazy frame.
+mod dataframe;
+/// The three plans of a query, as text.
+mod explain;
+/// What most programs import.
+pub mod prelude;
+/// A query in flight.
+mod query;
+/// Opening files.
+mod read;
+/// A collected result.
+mod table;
+
+pub use context::{ExecutionContext, ExecutionContextBuilder};
+pub use dataframe::DataFrame;
+pub use explain::Explain;
+pub use query::{Query, ResultStream};
+pub use table::Table;
+
+pub use esker_datasource::CsvOptions;
+pub use esker_datatypes::{Error, ErrorKind, Result};

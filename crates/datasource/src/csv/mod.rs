@@ -1,0 +1,239 @@
+//! Comma-separated values: a parallel reader with inferred types.
+//!
+//! A file is read front to back in *splits* of about a megabyte, which start and end with a record
+//! ([`split`]). The worker that claimed a split finds its records and the fields it wants
+//! ([`token`]), and decodes column by column ([`decode`]): the columns of the filters first, each
+//! filter in turn, then the others for the rows that are left. No field is copied but for text that
+//! is delivered.
+
+/// Fields as arrays.
+mod decode;
+/// Header and inference.
+mod head;
+/// Types from text.
+mod infer;
+/// What a user may set.
+mod options;
+/// Scans.
+mod reader;
+/// Pieces of a file.
+mod split;
+/// Records and fields.
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use esker_datatypes::{Error, Precision, Result, SchemaRef};
+use esker_logical_expr::function::Volatility;
+use esker_logical_expr::{Expr, tree};
+use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
+
+use self::head::Head;
+pub use self::options::CsvOptions;
+use self::reader::{CsvScan, ReadColumn, Shared};
+use self::split::{Cursor, SPLIT_BYTES};
+use self::token::Tokenizer;
+use crate::{FileReadAt, ReadAt};
+
+/// A CSV file as a table.
+///
+/// # Format
+/// RFC 4180 with any delimiter and quote: fields in quotes may hold delimiters, line ends and
+/// doubled quotes; a quote inside of a field that does not start with one is a character; lines end
+/// with `\n` or `\r\n`; a byte order mark is skipped. Blank lines are skipped, except in a file of
+/// one column, where each is a row with a null. A header field without text is named by its place
+/// (`field_2`); two of the same name are an error.
+///
+/// # Values
+/// An empty field is null, whatever its type; a quoted empty field is the empty string. Types are
+/// inferred from the first rows: whole numbers are `Int64`, other numbers `Float64`, `true` and
+/// `false` in any case `Boolean`, ISO dates `Date32`, ISO timestamps without a zone
+/// `Timestamp(µs)`. Whole numbers beside others are `Float64`, dates beside timestamps timestamps;
+/// any other mix, whole numbers beyond Int64 and a column without values are `Utf8View`. All
+/// columns may hold nulls.
+///
+/// A value further down that does not fit is an error with file, line and column, as is a row with
+/// too few or too many fields; the line is that in which the row starts. A column that is not read
+/// is not looked at, and a filter's rows are looked at only as far as the filter goes.
+///
+/// ```
+/// use esker_datasource::{CsvOptions, CsvSource, MemoryReadAt};
+/// use esker_logical_plan::TableSource;
+///
+/// let text = b"id,name,born\n1,Ada,1815-12-10\n2,,\n".to_vec();
+/// let bytes = std::sync::Arc::new(MemoryReadAt::from(text));
+/// let source = CsvSource::new(bytes, "people.csv", CsvOptions::default())?;
+/// assert_eq!(source.schema().to_string(), "id: Int64?, name: Utf8View?, born: Date32?");
+/// assert_eq!(source.name(), "people");
+/// # Ok::<(), esker_datatypes::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct CsvSource {
+    path: PathBuf,
+    name: String,
+    /// The bytes, where they are not those of the file at the path.
+    bytes: Option<Arc<dyn ReadAt>>,
+    /// How many bytes there were when the head was read.
+    len: u64,
+    schema: SchemaRef,
+    /// Where the rows start, and in which line.
+    start: (u64, u64),
+    rows: Precision<u64>,
+    options: CsvOptions,
+    split_bytes: usize,
+}
+
+impl CsvSource {
+    /// The file at a path: reads its header and, for the types, its first rows.
+    ///
+    /// Each scan opens the path anew and reads as much as the file then has.
+    ///
+    /// # Errors
+    /// `Io` naming the path. `Data` for a file that is empty, or has a header that is not UTF-8 or
+    /// not closed. `InvalidInput` for options that contradict each other, a header that names a
+    /// column twice, or a schema that has not as many columns as the header. `Unsupported` for a
+    /// schema with a type that text cannot be read as.
+    pub fn open(path: impl AsRef<Path>, options: CsvOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let file = FileReadAt::open(path)?;
+        Self::read_head(&file, None, path.to_owned(), options)
+    }
+
+    /// Bytes from anywhere. The path need not exist: it is what errors say, and its stem the name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn new(
+        bytes: Arc<dyn ReadAt>,
+        path: impl Into<PathBuf>,
+        options: CsvOptions,
+    ) -> Result<Self> {
+        Self::read_head(
+            bytes.as_ref(),
+            Some(Arc::clone(&bytes)),
+            path.into(),
+            options,
+        )
+    }
+
+    fn read_head(
+        file: &dyn ReadAt,
+        bytes: Option<Arc<dyn ReadAt>>,
+        path: PathBuf,
+        options: CsvOptions,
+    ) -> Result<Self> {
+        let len = file.len()?;
+        let head = Head::read(file, len, &path, &options)?;
+        let name = path
+            .file_stem()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self {
+            path,
+            name,
+            bytes,
+            len,
+            schema: Arc::new(head.schema),
+            start: (head.start, head.line),
+            rows: head.rows,
+            options,
+            split_bytes: SPLIT_BYTES,
+        })
+    }
+
+    /// The stem of the file's name: what plan text calls the table.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same source with splits of about this many bytes.
+    #[cfg(test)]
+    fn with_split_bytes(mut self, split_bytes: usize) -> Self {
+        self.split_bytes = split_bytes;
+        self
+    }
+}
+
+impl TableSource for CsvSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// The size; the number of rows as estimated from the first ones. Nothing is promised of a
+    /// file's contents from one query to the next.
+    fn properties(&self) -> SourceProperties {
+        let mut properties = SourceProperties::default();
+        properties.statistics.rows = self.rows;
+        properties.statistics.bytes = Precision::Exact(self.len);
+        properties
+    }
+
+    /// `Exact`, but for what gives another answer each time it is asked.
+    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+        let volatile = |node: &Expr| match node {
+            Expr::Function(call) => call.function.properties().volatility == Volatility::Volatile,
+            _ => false,
+        };
+        let support = |filter: &&Expr| match tree::any(*filter, volatile) {
+            true => FilterPushdown::Unsupported,
+            false => FilterPushdown::Exact,
+        };
+        filters.iter().map(support).collect()
+    }
+
+    fn scan(&self, request: ScanRequest) -> Result<Arc<dyn TableScan>> {
+        let mut columns = Vec::with_capacity(request.columns.len());
+        for &column in &request.columns {
+            let field = self.schema.field(column).ok_or_else(|| {
+                let of = self.schema.len();
+                Error::invalid_input(format!("column {column} of a file of {of}"))
+            })?;
+            let data_type = field.data_type().clone();
+            columns.push(ReadColumn {
+                name: field.name().to_string(),
+                data_type,
+            });
+        }
+        if !request.columns.is_sorted_by(|a, b| a < b) {
+            return Err(Error::invalid_input("the columns of a scan do not ascend"));
+        }
+        let file = match &self.bytes {
+            Some(bytes) => Arc::clone(bytes),
+            None => Arc::new(FileReadAt::open(&self.path)?),
+        };
+        let (start, line) = self.start;
+        let len = file.len()?;
+        if len < start {
+            let message = format!("the file has become shorter than its header: {len} bytes");
+            return Err(Error::data(message).in_file(&self.path));
+        }
+        Ok(Arc::new(CsvScan(Arc::new(Shared {
+            file,
+            path: self.path.clone(),
+            cursor: Mutex::new(Cursor::new(start, len, line, self.split_bytes)),
+            tokenizer: Tokenizer {
+                dialect: self.options.dialect()?,
+                fields: Some(self.schema.len()),
+                wanted: request.columns,
+                lenient: self.options.ignore_errors,
+            },
+            columns,
+            projection: request.projection,
+            filters: request.filters,
+            limit: request.limit.unwrap_or(u64::MAX),
+            batch_size: request.batch_size.max(1),
+            bytes_read: AtomicU64::new(0),
+        }))))
+    }
+}

@@ -1,0 +1,139 @@
+//! A worker's pool of recycled buffers.
+
+use arrow::array::{Array, ArrayRef};
+use arrow::buffer::Buffer;
+use arrow::datatypes::ArrowNativeType;
+
+use crate::{Batch, Column};
+
+/// How many free vectors of one width a pool keeps.
+const KEEP: usize = 64;
+/// Vectors above this size are given back to the allocator.
+const MAX_BYTES: usize = 16 << 20;
+
+/// A worker-local pool of vectors that arrays were made of.
+///
+/// Kernels take their output from here and the driver gives the buffers of finished batches back,
+/// so that a running query touches no fresh memory: the first touch of a page costs more than the
+/// work that most kernels do on it. Vectors are kept by the width of their items (1, 2, 4, 8, 16
+/// bytes), so an `Int64` result may reuse what was a `Float64` column.
+///
+/// ```
+/// use esker_datatypes::Buffers;
+/// let mut buffers = Buffers::default();
+/// let mut values = buffers.take::<i64>(1024);
+/// values.push(7);
+/// let at = values.as_ptr() as usize;
+/// buffers.give(values);
+/// assert_eq!(buffers.take::<f64>(1000).as_ptr() as usize, at);
+/// ```
+#[derive(Debug, Default)]
+pub struct Buffers {
+    /// One list for each width: 1, 2, 4, 8 and 16 bytes.
+    free: [Vec<Buffer>; 5],
+}
+
+impl Buffers {
+    /// An empty vector with room for at least `capacity` items.
+    pub fn take<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
+        let free = class::<T>().and_then(|c| self.free.get_mut(c));
+        if let Some(free) = free
+            && let Some(at) = free.iter().rposition(|b| b.capacity() / size_of::<T>() >= capacity)
+        {
+            // The pool holds only uniquely owned buffers of this width, so this does not fail;
+            // if it did, a fresh vector is as good.
+            if let Ok(mut vec) = free.swap_remove(at).into_vec::<T>() {
+                vec.clear();
+                return vec;
+            }
+        }
+        Vec::with_capacity(capacity)
+    }
+
+    /// Takes back a vector, whatever it holds.
+    pub fn give<T: ArrowNativeType>(&mut self, vec: Vec<T>) {
+        let bytes = vec.capacity() * size_of::<T>();
+        if let Some(free) = class::<T>().and_then(|c| self.free.get_mut(c))
+            && free.len() < KEEP
+            && (1..=MAX_BYTES).contains(&bytes)
+        {
+            free.push(Buffer::from_vec(vec));
+        }
+    }
+
+    /// Takes back the buffers of an array that nobody else holds; shared ones are left alone.
+    pub fn recycle_array(&mut self, array: ArrayRef) {
+        // Another owner would make every attempt below fail: do not even try.
+        if std::sync::Arc::strong_count(&array) > 1 {
+            return;
+        }
+        let data = array.to_data();
+        drop(array);
+        let width = data.data_type().primitive_width();
+        let (_, _, nulls, _, buffers, _) = data.into_parts();
+        if let Some(nulls) = nulls {
+            self.give_bits(nulls.into_inner().into_inner());
+        }
+        for buffer in buffers {
+            match width {
+                Some(1) => self.give_buffer::<u8>(buffer),
+                Some(2) => self.give_buffer::<u16>(buffer),
+                Some(4) => self.give_buffer::<u32>(buffer),
+                Some(8) => self.give_buffer::<u64>(buffer),
+                Some(16) => self.give_buffer::<i128>(buffer),
+                // Boolean values, offsets, views and string bytes.
+                _ => self.give_bits(buffer),
+            }
+        }
+    }
+
+    /// Takes back the buffers of a column that nobody else holds.
+    pub fn recycle_column(&mut self, column: Column) {
+        column.into_arrays(|array| self.recycle_array(array));
+    }
+
+    /// Takes back the buffers of a batch's columns and leaves it empty.
+    pub fn recycle_batch(&mut self, batch: &mut Batch) {
+        for column in batch.clear() {
+            self.recycle_column(column);
+        }
+    }
+
+    fn give_buffer<T: ArrowNativeType>(&mut self, buffer: Buffer) {
+        if let Ok(vec) = buffer.into_vec::<T>() {
+            self.give(vec);
+        }
+    }
+
+    /// A buffer whose item width is not known from the array's type: try those we make.
+    fn give_bits(&mut self, buffer: Buffer) {
+        let buffer = match buffer.into_vec::<u64>() {
+            Ok(vec) => return self.give(vec),
+            Err(buffer) => buffer,
+        };
+        let buffer = match buffer.into_vec::<u8>() {
+            Ok(vec) => return self.give(vec),
+            Err(buffer) => buffer,
+        };
+        match buffer.into_vec::<i128>() {
+            Ok(vec) => self.give(vec),
+            Err(buffer) => self.give_buffer::<u32>(buffer),
+        }
+    }
+}
+
+/// The list that holds vectors of this item type.
+fn class<T>() -> Option<usize> {
+    // The alignment must equal the width, or the layouts of two types in a list would differ.
+    if align_of::<T>() != size_of::<T>() {
+        return None;
+    }
+    match size_of::<T>() {
+        1 => Some(0),
+        2 => Some(1),
+        4 => Some(2),
+        8 => Some(3),
+        16 => Some(4),
+        _ => None,
+    }
+}

@@ -1,0 +1,39 @@
+//! Functions of Esker: the built-in library, one file each.
+//!
+//! A function is a struct that implements `ScalarFunction` or `AggregateFunction` of
+//! `esker-logical-expr`: its typing, its properties and the call of its kernel. Its family's
+//! extension trait ([`MathExpr`], [`ConditionalExpr`]) makes it a method of expressions, and
+//! [`registry`] finds it by name. Nothing outside a function's file knows its name.
+//!
+//! This layer does not know plans, the optimizer, or who calls a function.
+//!
+//! Start with `math/abs.rs`, the smallest; `docs/how-to/add-a-function.md` says how to add one.
+
+/// Functions that choose between values.
+mod conditional;
+/// Functions of numbers.
+mod math;
+
+use std::sync::Arc;
+
+use esker_logical_expr::function::{FunctionRegistry, ScalarFunction};
+
+pub use conditional::{ConditionalExpr, coalesce};
+pub use math::MathExpr;
+
+/// All built-in functions, by name.
+///
+/// ```
+/// let registry = esker_functions::registry();
+/// assert_eq!(registry.scalar("abs")?.name(), "abs");
+/// assert!(registry.scalar("abz").is_err());
+/// # Ok::<(), esker_datatypes::Error>(())
+/// ```
+pub fn registry() -> FunctionRegistry {
+    let mut registry = FunctionRegistry::default();
+    let families: [Vec<Arc<dyn ScalarFunction>>; 2] = [math::functions(), conditional::functions()];
+    for function in families.into_iter().flatten() {
+        registry.register_scalar(function);
+    }
+    registry
+}

@@ -1,0 +1,205 @@
+//! Fixed-width values: equality and order as Esker means them, and exact keys for sets and hashes.
+
+use std::borrow::Cow;
+
+use arrow::array::{ArrowPrimitiveType, PrimitiveArray};
+use arrow::datatypes::{
+    Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
+    DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType,
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    IntervalDayTime, IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalYearMonthType, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
+    Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    i256,
+};
+
+use crate::hash::fold;
+
+/// The values of a fixed-width Arrow type.
+pub(crate) trait Fixed: ArrowPrimitiveType + Sized {
+    /// What they are.
+    type Value: Value;
+
+    /// The array's values; those of null rows may be any.
+    fn values(array: &PrimitiveArray<Self>) -> Cow<'_, [Self::Value]>;
+}
+
+macro_rules! fixed {
+    ($($value:ty: $($type:ty),*;)*) => {$($(
+        impl Fixed for $type {
+            type Value = $value;
+
+            #[inline]
+            fn values(array: &PrimitiveArray<Self>) -> Cow<'_, [$value]> {
+                Cow::Borrowed(array.values())
+            }
+        }
+    )*)*};
+}
+
+fixed! {
+    i8: Int8Type;
+    i16: Int16Type;
+    i32: Int32Type, Date32Type, Time32SecondType, Time32MillisecondType, IntervalYearMonthType,
+        Decimal32Type;
+    i64: Int64Type, Date64Type, Time64MicrosecondType, Time64NanosecondType, Decimal64Type,
+        TimestampSecondType, TimestampMillisecondType, TimestampMicrosecondType,
+        TimestampNanosecondType, DurationSecondType, DurationMillisecondType,
+        DurationMicrosecondType, DurationNanosecondType;
+    u8: UInt8Type;
+    u16: UInt16Type;
+    u32: UInt32Type;
+    u64: UInt64Type;
+    i128: Decimal128Type;
+    i256: Decimal256Type;
+    f32: Float32Type;
+    f64: Float64Type;
+    IntervalDayTime: IntervalDayTimeType;
+    IntervalMonthDayNano: IntervalMonthDayNanoType;
+}
+
+impl Fixed for Float16Type {
+    type Value = Half;
+
+    fn values(array: &PrimitiveArray<Self>) -> Cow<'_, [Half]> {
+        array
+            .values()
+            .iter()
+            .map(|value| Half::new(value.to_bits()))
+            .collect()
+    }
+}
+
+/// A half-precision float as an integer of the same order, one NaN (the greatest) and one zero.
+/// Arrow's type of halves comes from a crate that is no dependency of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Half(u16);
+
+impl Half {
+    fn new(bits: u16) -> Self {
+        const SIGN: u16 = 0x8000;
+        const INFINITY: u16 = 0x7c00;
+        Self(match bits & !SIGN {
+            0 => SIGN,
+            magnitude if magnitude > INFINITY => u16::MAX,
+            magnitude if bits & SIGN == 0 => SIGN | magnitude,
+            magnitude => SIGN - magnitude,
+        })
+    }
+}
+
+/// A value of a fixed width. Floats have the order of S8: NaN equals NaN and is the greatest, and
+/// -0.0 equals 0.0. Intervals are ordered by their largest unit first, without carrying over.
+pub(crate) trait Value: Copy {
+    /// The key type.
+    type Key: Key;
+
+    /// Whether both are the same value.
+    fn same(self, other: Self) -> bool;
+
+    /// Whether this is the smaller value.
+    fn less(self, other: Self) -> bool;
+
+    /// A key that equal values share and others do not.
+    fn key(self) -> Self::Key;
+}
+
+/// What stands for a value in sets and hashes.
+pub(crate) trait Key: Copy + Eq + std::hash::Hash {
+    /// The key as 64 bits, not yet mixed when it has no more.
+    fn digest(self) -> u64;
+}
+
+impl Key for u64 {
+    #[inline]
+    fn digest(self) -> u64 {
+        self
+    }
+}
+
+impl Key for u128 {
+    #[inline]
+    fn digest(self) -> u64 {
+        const LOW: u64 = 0x2d35_8dcc_aa6c_78a5;
+        const HIGH: u64 = 0x8bb8_4b93_962e_acc9;
+        fold(self as u64 ^ LOW, (self >> 64) as u64 ^ HIGH)
+    }
+}
+
+impl Key for i256 {
+    #[inline]
+    fn digest(self) -> u64 {
+        let (low, high) = self.to_parts();
+        low.digest() ^ (high as u128).digest().rotate_left(32)
+    }
+}
+
+macro_rules! ordered {
+    ($($native:ty, $key:ty, $value:ident => $to_key:expr;)*) => {$(
+        impl Value for $native {
+            type Key = $key;
+
+            #[inline]
+            fn same(self, other: Self) -> bool {
+                self == other
+            }
+
+            #[inline]
+            fn less(self, other: Self) -> bool {
+                self < other
+            }
+
+            #[inline]
+            fn key(self) -> $key {
+                let $value = self;
+                $to_key
+            }
+        }
+    )*};
+}
+
+ordered! {
+    i8, u64, v => v as i64 as u64;
+    i16, u64, v => v as i64 as u64;
+    i32, u64, v => v as i64 as u64;
+    i64, u64, v => v as u64;
+    u8, u64, v => u64::from(v);
+    u16, u64, v => u64::from(v);
+    u32, u64, v => u64::from(v);
+    u64, u64, v => v;
+    Half, u64, v => u64::from(v.0);
+    i128, u128, v => v as u128;
+    i256, i256, v => v;
+    IntervalDayTime, u64, v => u64::from(v.days as u32) << 32 | u64::from(v.milliseconds as u32);
+    IntervalMonthDayNano, u128, v => u128::from(v.months as u32) << 96
+        | u128::from(v.days as u32) << 64
+        | u128::from(v.nanoseconds as u64);
+}
+
+macro_rules! float {
+    ($($native:ty),*) => {$(
+        impl Value for $native {
+            type Key = u64;
+
+            #[inline]
+            fn same(self, other: Self) -> bool {
+                (self == other) | (self.is_nan() & other.is_nan())
+            }
+
+            #[inline]
+            fn less(self, other: Self) -> bool {
+                (self < other) | (!self.is_nan() & other.is_nan())
+            }
+
+            #[inline]
+            fn key(self) -> u64 {
+                // Adding zero makes -0.0 the zero without a sign.
+                let one = if self.is_nan() { <$native>::NAN } else { self + 0.0 };
+                u64::from(one.to_bits())
+            }
+        }
+    )*};
+}
+
+float!(f32, f64);

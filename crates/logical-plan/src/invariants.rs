@@ -1,0 +1,127 @@
+//! What must hold of every plan, and after every rule.
+
+use std::collections::HashSet;
+
+use esker_datatypes::{DataType, Error, Result, Schema, value_type};
+use esker_logical_expr::tree::{self, Visit};
+use esker_logical_expr::{columns_of, expr_type};
+
+use crate::plan::LogicalPlan;
+
+/// Checks that each node uses columns that its inputs have, that its expressions have the types
+/// that its schema says, and that no schema holds a column twice.
+///
+/// # Errors
+/// `Internal`, with the node's line.
+pub fn check_invariants(plan: &LogicalPlan) -> Result<()> {
+    let mut failed = None;
+    tree::visit(plan, |node| match check_node(node) {
+        Ok(()) => Visit::Continue,
+        Err(error) => {
+            failed = Some(error.in_node(node.line()));
+            Visit::Stop
+        }
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Checks that two plans give the same columns: identity, name and type, in the same order.
+///
+/// # Errors
+/// `Internal`, with the first column that differs.
+pub fn check_same_schema(before: &Schema, after: &Schema) -> Result<()> {
+    let same = before.len() == after.len()
+        && before.fields().iter().zip(after.fields()).all(|(a, b)| {
+            a.id() == b.id() && a.name() == b.name() && a.data_type() == b.data_type()
+        });
+    if same {
+        return Ok(());
+    }
+    Err(Error::internal(format!(
+        "the schema ({before}) became ({after})"
+    )))
+}
+
+fn check_node(plan: &LogicalPlan) -> Result<()> {
+    let mut ids = HashSet::new();
+    for field in plan.schema().fields() {
+        if !ids.insert(field.id()) {
+            return Err(Error::internal(format!(
+                "column '{}' is there twice",
+                field.name()
+            )));
+        }
+    }
+    match plan {
+        LogicalPlan::Scan(scan) => {
+            for filter in scan.filters() {
+                check_boolean(filter, scan.columns())?;
+            }
+        }
+        LogicalPlan::Filter(filter) => check_boolean(filter.predicate(), filter.input().schema())?,
+        LogicalPlan::Projection(projection) => {
+            let input = projection.input().schema();
+            for (expr, field) in projection.exprs().iter().zip(plan.schema().fields()) {
+                check_columns(expr, input)?;
+                let actual = expr_type(expr, input)?;
+                if actual.data_type != *field.data_type() {
+                    return Err(Error::internal(format!(
+                        "{expr} is {}, not {}",
+                        actual.data_type,
+                        field.data_type()
+                    )));
+                }
+            }
+        }
+        LogicalPlan::Limit(_) => {}
+        LogicalPlan::Union(union) => {
+            for input in union.inputs() {
+                let pairs = union_pairs(plan.schema(), input.schema())?;
+                if let Some((a, b)) = pairs.into_iter().find(|(a, b)| a != b) {
+                    // Before the analyzer the inputs still have types of their own.
+                    if esker_datatypes::common_type(&a, &b).is_none() {
+                        return Err(Error::internal(format!(
+                            "a union of {a} has an input of {b}"
+                        )));
+                    }
+                }
+            }
+        }
+        LogicalPlan::Extension(_) => {}
+    }
+    Ok(())
+}
+
+fn union_pairs(schema: &Schema, input: &Schema) -> Result<Vec<(DataType, DataType)>> {
+    if schema.len() != input.len() {
+        return Err(Error::internal(
+            "the inputs of a union differ in their number of columns",
+        ));
+    }
+    let types = schema.fields().iter().zip(input.fields());
+    Ok(types
+        .map(|(a, b)| (a.data_type().clone(), b.data_type().clone()))
+        .collect())
+}
+
+fn check_boolean(predicate: &esker_logical_expr::Expr, schema: &Schema) -> Result<()> {
+    check_columns(predicate, schema)?;
+    let data_type = expr_type(predicate, schema)?.data_type;
+    match value_type(&data_type) {
+        DataType::Boolean | DataType::Null => Ok(()),
+        other => Err(Error::internal(format!(
+            "the predicate {predicate} is {other}"
+        ))),
+    }
+}
+
+fn check_columns(expr: &esker_logical_expr::Expr, schema: &Schema) -> Result<()> {
+    for id in columns_of(expr)? {
+        if schema.index_of(id).is_none() {
+            return Err(Error::internal(format!(
+                "{expr} uses a column ({id:?}) that the input ({schema}) does not have"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! What the plan left unsaid: the casts that typing asks for (S4).
+
+use esker_datatypes::{ColumnId, DataType, Field, Result, ScalarValue, Schema};
+use esker_logical_expr::tree::Transformed;
+use esker_logical_expr::{Cast, CastMode, Expr, coerce, expr_type};
+use esker_logical_plan::{LogicalPlan, PlanChild, Projection, Union, check_invariants};
+
+use crate::expressions::input_schema;
+
+/// Makes plans explicit: after it each operand has the type that its operator takes, each predicate
+/// is a `Boolean`, and each input of a union has the union's types.
+#[derive(Clone, Copy, Debug)]
+pub struct Analyzer;
+
+impl Analyzer {
+    /// The same plan with all casts written out.
+    ///
+    /// ```text
+    /// Projection: #price * 2            Projection: #price * 2.0
+    /// Filter: #small < #large           Filter: CAST(#small AS Int64) < #large
+    /// Union                             Union
+    ///     Scan: ints                        Projection: CAST(#x AS Float64)
+    ///     Scan: floats                          Scan: ints
+    ///                                       Scan: floats
+    /// ```
+    ///
+    /// # Errors
+    /// `Evaluation` for a literal that does not fit the type it must take, `Internal` for a plan
+    /// that is not well-formed.
+    pub fn analyze(plan: LogicalPlan) -> Result<LogicalPlan> {
+        let analyzed = plan.transform_up(|node| {
+            let origin = node.origin();
+            analyze_node(node).map_err(|error| match origin {
+                Some(origin) => origin.annotate(error),
+                None => error,
+            })
+        })?;
+        check_invariants(&analyzed.data)?;
+        Ok(analyzed.data)
+    }
+}
+
+fn analyze_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let schema = input_schema(&node);
+    match node {
+        LogicalPlan::Union(union) => align(union),
+        LogicalPlan::Filter(_) | LogicalPlan::Scan(_) => {
+            node.map_exprs(|predicate| coerce_predicate(predicate, &schema))
+        }
+        LogicalPlan::Projection(_) | LogicalPlan::Limit(_) | LogicalPlan::Extension(_) => {
+            node.map_exprs(|expr| coerce(expr, &schema))
+        }
+    }
+}
+
+/// A predicate as a plain `Boolean`: a null and a dictionary of truth values are cast.
+fn coerce_predicate(predicate: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
+    let coerced = coerce(predicate, schema)?;
+    let data_type = expr_type(&coerced.data, schema)?.data_type;
+    if data_type == DataType::Boolean {
+        return Ok(coerced);
+    }
+    Ok(Transformed::yes(match coerced.data {
+        Expr::Literal(value) if value.is_null() => Expr::Literal(ScalarValue::from(None::<bool>)),
+        expr => cast(expr, &DataType::Boolean),
+    }))
+}
+
+fn cast(expr: Expr, to: &DataType) -> Expr {
+    Expr::Cast(Cast {
+        expr: expr.into(),
+        to: to.clone(),
+        mode: CastMode::Strict,
+    })
+}
+
+/// Casts the inputs of a union to its types.
+fn align(union: Union) -> Result<Transformed<LogicalPlan>> {
+    let (inputs, schema, origin) = union.into_parts();
+    let fits = |input: &PlanChild| {
+        let pairs = schema.fields().iter().zip(input.schema().fields());
+        pairs
+            .into_iter()
+            .all(|(to, from)| to.data_type() == from.data_type())
+    };
+    let changed = !inputs.iter().all(fits);
+    let aligned = |input: PlanChild| -> Result<PlanChild> {
+        if fits(&input) {
+            return Ok(input);
+        }
+        let pairs = schema.fields().iter().zip(input.schema().fields());
+        let (exprs, fields): (Vec<Expr>, Vec<Field>) = pairs
+            .map(|(to, from)| aligned_column(from, to.data_type()))
+            .unzip();
+        let projection = Projection::from_parts(exprs, Schema::new(fields).into(), input)?;
+        Ok(LogicalPlan::Projection(projection)
+            .with_origin(origin)
+            .into())
+    };
+    let inputs = inputs.into_iter().map(aligned).collect::<Result<_>>()?;
+    let union = LogicalPlan::Union(Union::from_parts(inputs, schema)).with_origin(origin);
+    Ok(Transformed {
+        data: union,
+        changed,
+    })
+}
+
+/// A column as another type; a new column unless it has that type already.
+fn aligned_column(from: &Field, to: &DataType) -> (Expr, Field) {
+    let column = Expr::column(from);
+    if from.data_type() == to {
+        return (column, from.clone());
+    }
+    let field = from
+        .clone()
+        .with_id(ColumnId::fresh())
+        .with_type(to.clone());
+    (cast(column, to), field)
+}

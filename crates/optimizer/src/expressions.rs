@@ -1,0 +1,127 @@
+//! What rules ask of expressions, and how they keep names.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use esker_datatypes::{DataType, Field, Result, Schema, SchemaRef};
+use esker_logical_expr::function::Volatility;
+use esker_logical_expr::tree;
+use esker_logical_expr::{Alias, Expr, Interval, cannot_fail};
+use esker_logical_plan::LogicalPlan;
+
+/// The columns that the expressions of a node are over.
+pub(crate) fn input_schema(plan: &LogicalPlan) -> SchemaRef {
+    match plan {
+        // Its filters may use columns that it does not deliver.
+        LogicalPlan::Scan(scan) => Arc::clone(scan.columns()),
+        LogicalPlan::Filter(filter) => Arc::clone(filter.input().schema()),
+        LogicalPlan::Projection(projection) => Arc::clone(projection.input().schema()),
+        LogicalPlan::Limit(limit) => Arc::clone(limit.input().schema()),
+        LogicalPlan::Union(_) => Arc::default(),
+        LogicalPlan::Extension(extension) => {
+            let inputs = extension.inputs().iter();
+            Arc::new(
+                inputs
+                    .flat_map(|input| input.schema().fields().iter().cloned())
+                    .collect(),
+            )
+        }
+    }
+}
+
+/// Whether two evaluations may give different results: such an expression is neither folded, nor
+/// moved, nor merged.
+pub(crate) fn is_volatile(expr: &Expr) -> bool {
+    tree::any(expr, |node| match node {
+        Expr::Function(call) => call.function.properties().volatility == Volatility::Volatile,
+        Expr::Column(_)
+        | Expr::Literal(_)
+        | Expr::Alias(_)
+        | Expr::Binary(_)
+        | Expr::Unary(_)
+        | Expr::Cast(_)
+        | Expr::Case(_)
+        | Expr::InList(_)
+        | Expr::Between(_)
+        | Expr::Aggregate(_) => false,
+    })
+}
+
+/// Whether no value of the columns makes the expression fail.
+pub(crate) fn is_infallible(expr: &Expr, schema: &Schema) -> bool {
+    let interval = |id| match schema.field_of(id) {
+        Some(field) => Interval::of_field(field),
+        None => Interval::unknown(&DataType::Null),
+    };
+    cannot_fail(expr, &interval)
+}
+
+/// Whether it costs nothing to evaluate: a column or a literal.
+pub(crate) fn is_trivial(expr: &Expr) -> bool {
+    matches!(expr.unaliased(), Expr::Column(_) | Expr::Literal(_))
+}
+
+/// The expression under the name of its column.
+pub(crate) fn named(expr: Expr, field: &Field) -> Expr {
+    if expr.output_name() == **field.name() {
+        return expr;
+    }
+    let expr = match expr {
+        Expr::Alias(alias) => alias.expr,
+        other => other.into(),
+    };
+    Expr::Alias(Alias {
+        expr,
+        name: Arc::clone(field.name()),
+    })
+}
+
+/// A set of expressions that compute different things.
+#[derive(Default)]
+pub(crate) struct ExprSet<'a> {
+    by_hash: HashMap<u64, Vec<&'a Expr>>,
+}
+
+impl<'a> ExprSet<'a> {
+    /// Adds an expression. Says whether it was not there.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub(crate) fn insert(&mut self, expr: &'a Expr) -> Result<bool> {
+        let same_hash = self.by_hash.entry(fingerprint(expr)?).or_default();
+        if same_hash.iter().any(|other| other.same_as(expr)) {
+            return Ok(false);
+        }
+        same_hash.push(expr);
+        Ok(true)
+    }
+}
+
+/// A hash that is equal for expressions that are [the same](Expr::same_as).
+fn fingerprint(expr: &Expr) -> Result<u64> {
+    tree::fold(expr, |node, children: &[u64]| {
+        if let (Expr::Alias(_), [child]) = (node, children) {
+            return Ok(*child);
+        }
+        let mut hasher = DefaultHasher::new();
+        std::mem::discriminant(node).hash(&mut hasher);
+        children.hash(&mut hasher);
+        match node {
+            Expr::Column(column) => match column.id() {
+                Some(id) => id.hash(&mut hasher),
+                None => column.name().hash(&mut hasher),
+            },
+            Expr::Literal(value) => value.to_string().hash(&mut hasher),
+            Expr::Binary(binary) => binary.op.hash(&mut hasher),
+            Expr::Unary(unary) => unary.op.hash(&mut hasher),
+            Expr::Cast(cast) => cast.to.hash(&mut hasher),
+            Expr::InList(list) => list.negated.hash(&mut hasher),
+            Expr::Between(between) => between.negated.hash(&mut hasher),
+            Expr::Function(call) => call.function.name().hash(&mut hasher),
+            Expr::Aggregate(call) => call.function.name().hash(&mut hasher),
+            Expr::Alias(_) | Expr::Case(_) => {}
+        }
+        Ok(hasher.finish())
+    })
+}

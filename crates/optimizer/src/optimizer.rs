@@ -1,0 +1,153 @@
+//! The rules in turn until nothing changes, and the checks after each.
+
+use std::sync::Arc;
+
+use esker_datatypes::{Error, ErrorKind, Result, Schema};
+use esker_logical_plan::{LogicalPlan, check_invariants, check_same_schema};
+
+use crate::rule::OptimizerRule;
+use crate::rules::{
+    DropNoops, MergeProjections, MergeUnions, PushDownFilters, PushDownLimits, PushDownProjections,
+    SimplifyExpressions,
+};
+
+/// How often the list of rules is gone through at most.
+const MAX_PASSES: usize = 8;
+
+/// A list of rules, applied in order and again until none changes the plan.
+///
+/// ```
+/// use esker_optimizer::Optimizer;
+/// let mut optimizer = Optimizer::new();
+/// optimizer.without("push_down_filters")?;
+/// assert!(!optimizer.rule_names().contains(&"push_down_filters"));
+/// let error = optimizer.without("no_such_rule").unwrap_err();
+/// assert!(error.to_string().starts_with("there is no rule 'no_such_rule'"));
+/// # Ok::<(), esker_datatypes::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    rules: Vec<Arc<dyn OptimizerRule>>,
+    max_passes: usize,
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Optimizer {
+    /// All rules.
+    pub fn new() -> Self {
+        Self::with_rules([
+            Arc::new(SimplifyExpressions) as Arc<dyn OptimizerRule>,
+            Arc::new(MergeUnions),
+            Arc::new(PushDownFilters),
+            Arc::new(PushDownLimits),
+            Arc::new(MergeProjections),
+            Arc::new(PushDownProjections),
+            Arc::new(DropNoops),
+        ])
+    }
+
+    /// These rules, in this order.
+    pub fn with_rules(rules: impl IntoIterator<Item = Arc<dyn OptimizerRule>>) -> Self {
+        Self {
+            rules: rules.into_iter().collect(),
+            max_passes: MAX_PASSES,
+        }
+    }
+
+    /// The same rules, gone through at most this often; 0 leaves plans as they are.
+    #[must_use]
+    pub fn with_max_passes(mut self, passes: usize) -> Self {
+        self.max_passes = passes;
+        self
+    }
+
+    /// Switches a rule off.
+    ///
+    /// # Errors
+    /// `InvalidInput`, with the names there are, when no rule is called so.
+    pub fn without(&mut self, rule: &str) -> Result<()> {
+        let before = self.rules.len();
+        self.rules.retain(|r| r.name() != rule);
+        if self.rules.len() == before {
+            return Err(Error::invalid_input(format!(
+                "there is no rule '{rule}': the rules are {}",
+                self.rule_names().join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    /// The names of the rules, in order.
+    pub fn rule_names(&self) -> Vec<&'static str> {
+        self.rules.iter().map(|rule| rule.name()).collect()
+    }
+
+    /// A plan that gives the same rows of the same columns sooner.
+    ///
+    /// # Errors
+    /// `Internal`, naming the rule, when a rule broke the plan.
+    pub fn optimize(&self, analyzed: LogicalPlan) -> Result<LogicalPlan> {
+        self.optimize_traced(analyzed, &mut |_, _| {})
+    }
+
+    /// Like [`optimize`](Self::optimize); shows the observer the plan after each rule that changed
+    /// it, with the rule's name.
+    ///
+    /// # Errors
+    /// `Internal`, naming the rule, when a rule broke the plan.
+    pub fn optimize_traced(
+        &self,
+        analyzed: LogicalPlan,
+        observer: &mut dyn FnMut(&'static str, &LogicalPlan),
+    ) -> Result<LogicalPlan> {
+        let mut plan = analyzed;
+        for _ in 0..self.max_passes {
+            let mut changed = false;
+            for rule in &self.rules {
+                let name = rule.name();
+                let schema = Arc::clone(plan.schema());
+                let new = rule
+                    .rewrite(plan)
+                    .map_err(|error| error.in_node(format!("the rule '{name}'")))?;
+                check(&schema, &new.data, new.changed).map_err(|error| blame(name, &error))?;
+                if new.changed {
+                    observer(name, &new.data);
+                    changed = true;
+                }
+                plan = new.data;
+            }
+            if !changed {
+                break;
+            }
+        }
+        Ok(plan)
+    }
+}
+
+fn check(before: &Schema, plan: &LogicalPlan, changed: bool) -> Result<()> {
+    check_same_schema(before, plan.schema())?;
+    if changed {
+        check_invariants(plan)
+    } else {
+        Ok(())
+    }
+}
+
+/// The error of a check, with the name of the rule in front.
+fn blame(rule: &str, error: &Error) -> Error {
+    let message = match error.kind() {
+        ErrorKind::Internal { message } => message.clone(),
+        other => other.to_string(),
+    };
+    let blamed = Error::internal(format!("the rule '{rule}' broke the plan: {message}"));
+    error
+        .context()
+        .iter()
+        .cloned()
+        .fold(blamed, Error::with_context)
+}

@@ -1,0 +1,176 @@
+//! Expressions become smaller: constants are folded, logic and comparisons simplified.
+
+mod comparison;
+mod logic;
+
+use std::sync::Arc;
+
+use esker_datatypes::{Result, Schema};
+use esker_logical_expr::function::Volatility;
+use esker_logical_expr::tree::{self, Transformed, TreeNode};
+use esker_logical_expr::{Expr, evaluate_constant};
+use esker_logical_plan::{Filter, Limit, LogicalPlan};
+
+use crate::expressions::{ExprSet, input_schema, is_volatile, named};
+use crate::rule::OptimizerRule;
+
+/// Simplifies the expressions of all nodes, and the filters that keep nothing.
+///
+/// * What uses no column is computed once, by the kernels that would compute it for each row. What
+///   fails stays, and fails when (and if) a row is computed.
+/// * Kleene logic: `x AND TRUE` is `x`, `x AND FALSE` is `FALSE`, `NOT (a < b)` is `a >= b`; a term
+///   that a filter names twice is asked once.
+/// * Comparisons: a literal goes to the right; `CAST(#small AS Int64) > Int64(5)` compares `#small`
+///   itself; `x IN (1)` is `x = 1`. `x = x` stays, unless `x` is never null.
+///
+/// A filter that is never true becomes a limit of no rows.
+///
+/// ```text
+/// Filter: NOT (Int64(1) + Int64(2) < #a) AND TRUE        Filter: #a <= Int64(3)
+///     Scan: t; projection=None                               Scan: t; projection=None
+///
+/// Filter: #a > Int64(1) AND FALSE                        Limit: 0
+///     Scan: t; projection=None                               Scan: t; projection=None
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimplifyExpressions;
+
+impl OptimizerRule for SimplifyExpressions {
+    fn name(&self) -> &'static str {
+        "simplify_expressions"
+    }
+
+    fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        plan.transform_up(|node| {
+            let Transformed { data, changed } = simplify_node(node)?;
+            let new = match data {
+                LogicalPlan::Filter(filter) => simplify_filter(filter)?,
+                LogicalPlan::Scan(_)
+                | LogicalPlan::Projection(_)
+                | LogicalPlan::Limit(_)
+                | LogicalPlan::Union(_)
+                | LogicalPlan::Extension(_) => Transformed::no(data),
+            };
+            Ok(Transformed {
+                changed: changed || new.changed,
+                ..new
+            })
+        })
+    }
+}
+
+fn simplify_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let input = input_schema(&node);
+    // The columns of a projection keep their names.
+    let columns = match &node {
+        LogicalPlan::Projection(_) => Some(Arc::clone(node.schema())),
+        LogicalPlan::Scan(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Union(_)
+        | LogicalPlan::Extension(_) => None,
+    };
+    let mut position = 0;
+    node.map_exprs(|expr| {
+        let column = columns.as_ref().and_then(|columns| columns.field(position));
+        position += 1;
+        let new = simplify(expr, &input)?;
+        Ok(match column {
+            Some(column) if new.changed => Transformed::yes(named(new.data, column)),
+            _ => new,
+        })
+    })
+}
+
+/// Simplifies an expression from its leaves up.
+fn simplify(expr: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
+    tree::transform_up(expr, |node| {
+        let mut node = node;
+        let mut changed = false;
+        for step in [
+            drop_aliases,
+            fold_constant,
+            logic::simplify,
+            comparison::simplify,
+        ] {
+            let new = step(node, schema);
+            node = new.data;
+            changed |= new.changed;
+        }
+        Ok(Transformed {
+            data: node,
+            changed,
+        })
+    })
+}
+
+/// Names within an expression mean nothing.
+fn drop_aliases(mut node: Expr, _schema: &Schema) -> Transformed<Expr> {
+    let mut changed = false;
+    node.for_each_child_mut(&mut |child| {
+        while let Expr::Alias(alias) = &**child {
+            let below = alias.expr.clone();
+            *child = below;
+            changed = true;
+        }
+    });
+    Transformed {
+        data: node,
+        changed,
+    }
+}
+
+/// A node over literals becomes its value; one that fails stays.
+fn fold_constant(node: Expr, _schema: &Schema) -> Transformed<Expr> {
+    let foldable = match &node {
+        Expr::Column(_) | Expr::Literal(_) | Expr::Alias(_) | Expr::Aggregate(_) => false,
+        Expr::Function(call) => call.function.properties().volatility == Volatility::Immutable,
+        Expr::Binary(_)
+        | Expr::Unary(_)
+        | Expr::Cast(_)
+        | Expr::Case(_)
+        | Expr::InList(_)
+        | Expr::Between(_) => true,
+    };
+    let mut literals = true;
+    node.for_each_child(&mut |child| literals &= child.as_literal().is_some());
+    if !foldable || !literals {
+        return Transformed::no(node);
+    }
+    match evaluate_constant(&node) {
+        Ok(value) => Transformed::yes(Expr::Literal(value)),
+        Err(_) => Transformed::no(node),
+    }
+}
+
+/// Drops the terms that are there twice; a filter with a term that is never true keeps no rows.
+fn simplify_filter(filter: Filter) -> Result<Transformed<LogicalPlan>> {
+    let terms = filter.predicate().conjuncts();
+    let never = |term: &&Expr| {
+        term.as_literal()
+            .is_some_and(|value| value.is_null() || value.as_bool() == Some(false))
+    };
+    if terms.iter().any(never) {
+        let (_, input, origin) = filter.into_parts();
+        let nothing = LogicalPlan::Limit(Limit::new(0, Some(0), input.into_inner()));
+        return Ok(Transformed::yes(nothing.with_origin(origin)));
+    }
+    let (mut seen, mut distinct) = (ExprSet::default(), Vec::new());
+    for term in &terms {
+        if seen.insert(term)? || is_volatile(term) {
+            distinct.push(*term);
+        }
+    }
+    if distinct.len() == terms.len() {
+        return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+    }
+    let predicate = Expr::all_of(distinct.into_iter().cloned());
+    let (old, input, origin) = filter.clone().into_parts();
+    let new = Filter::try_new(predicate.unwrap_or(old), input.into_inner())?;
+    Ok(Transformed::yes(
+        LogicalPlan::Filter(new).with_origin(origin),
+    ))
+}
+
+#[cfg(test)]
+mod tests;

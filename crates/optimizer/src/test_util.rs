@@ -1,0 +1,141 @@
+//! Plans for the tests of this crate.
+
+use std::sync::Arc;
+
+use esker_datatypes::{Column, DataType, Error, Field, Result, Schema, SchemaRef};
+use esker_logical_expr::Expr;
+use esker_logical_expr::function::{
+    Call, FunctionProperties, ScalarFunction, Signature, Volatility,
+};
+use esker_logical_plan::{
+    Filter, FilterPushdown, Limit, LogicalPlan, Projection, Scan, ScanRequest, TableScan,
+    TableSource, Union,
+};
+
+use crate::{Analyzer, Optimizer, OptimizerRule};
+
+/// A source without rows, with an answer to filters.
+#[derive(Debug)]
+struct Mock {
+    schema: SchemaRef,
+    answer: fn(&Expr) -> FilterPushdown,
+}
+
+impl TableSource for Mock {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+        filters.iter().map(|filter| (self.answer)(filter)).collect()
+    }
+
+    fn scan(&self, _request: ScanRequest) -> Result<Arc<dyn TableScan>> {
+        Err(Error::unsupported("reading a source that has no rows"))
+    }
+}
+
+/// The columns of all test tables: `k` holds no nulls.
+fn columns() -> Schema {
+    let nullable = |name: &str, data_type| Field::new(name, data_type, true);
+    Schema::new(vec![
+        nullable("a", DataType::Int64),
+        nullable("b", DataType::Int64),
+        nullable("d", DataType::Int32),
+        nullable("s", DataType::Utf8View),
+        nullable("f", DataType::Float64),
+        nullable("p", DataType::Boolean),
+        Field::new("k", DataType::Int64, false),
+    ])
+}
+
+/// A scan of a source that takes no filters.
+pub(crate) fn scan(name: &str) -> LogicalPlan {
+    scan_with(name, |_| FilterPushdown::Unsupported)
+}
+
+/// A scan of a source that answers this to filters.
+pub(crate) fn scan_with(name: &str, answer: fn(&Expr) -> FilterPushdown) -> LogicalPlan {
+    scan_of(name, columns(), answer)
+}
+
+/// A scan of a source of these columns.
+pub(crate) fn scan_of(
+    name: &str,
+    schema: Schema,
+    answer: fn(&Expr) -> FilterPushdown,
+) -> LogicalPlan {
+    LogicalPlan::Scan(Scan::new(
+        name,
+        Arc::new(Mock {
+            schema: Arc::new(schema),
+            answer,
+        }),
+    ))
+}
+
+pub(crate) fn filter(input: LogicalPlan, predicate: Expr) -> LogicalPlan {
+    LogicalPlan::Filter(Filter::try_new(predicate, input).unwrap())
+}
+
+pub(crate) fn project(input: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> LogicalPlan {
+    LogicalPlan::Projection(Projection::try_new(exprs, input).unwrap())
+}
+
+pub(crate) fn limit(offset: u64, fetch: u64, input: LogicalPlan) -> LogicalPlan {
+    LogicalPlan::Limit(Limit::new(offset, Some(fetch), input))
+}
+
+pub(crate) fn skip(offset: u64, input: LogicalPlan) -> LogicalPlan {
+    LogicalPlan::Limit(Limit::new(offset, None, input))
+}
+
+pub(crate) fn union(inputs: impl IntoIterator<Item = LogicalPlan>) -> LogicalPlan {
+    LogicalPlan::Union(Union::try_new(inputs).unwrap())
+}
+
+/// The analyzed plan's text after one rule alone, which must come to rest.
+pub(crate) fn apply(rule: impl OptimizerRule + 'static, plan: LogicalPlan) -> String {
+    let optimizer = Optimizer::with_rules([Arc::new(rule) as Arc<dyn OptimizerRule>]);
+    let once = optimizer
+        .optimize(Analyzer::analyze(plan).unwrap())
+        .unwrap();
+    let mut again = false;
+    let twice = optimizer
+        .optimize_traced(once, &mut |_, _| again = true)
+        .unwrap();
+    assert!(!again, "the rule does not come to rest:\n{twice}");
+    twice.to_string()
+}
+
+/// `random()`: volatile.
+pub(crate) fn random() -> Expr {
+    Expr::function(Arc::new(Random), [])
+}
+
+#[derive(Debug)]
+struct Random;
+
+impl ScalarFunction for Random {
+    fn name(&self) -> &str {
+        "random"
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::exact([])
+    }
+
+    fn return_type(&self, _args: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn properties(&self) -> FunctionProperties {
+        FunctionProperties::default().with_volatility(Volatility::Volatile)
+    }
+
+    fn evaluate(&self, _args: &[Column], _call: &mut Call<'_>) -> Result<Column> {
+        Err(Error::unsupported(
+            "computing a function that is there for its properties",
+        ))
+    }
+}

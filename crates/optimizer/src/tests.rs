@@ -1,0 +1,338 @@
+//! The optimizer as a whole: order, switches, blame, depth, and the cases of KQuery.
+
+use std::sync::Arc;
+
+use esker_datatypes::{DataType, Field, Result, Schema};
+use esker_logical_expr::tree::Transformed;
+use esker_logical_expr::{Expr, col, lit};
+use esker_logical_plan::{FilterPushdown, LogicalPlan, Origin, Projection, check_invariants};
+
+use crate::test_util::{filter, limit, project, scan, scan_of, scan_with, union};
+use crate::{Analyzer, DropNoops, Optimizer, OptimizerRule};
+
+fn analyzed(plan: LogicalPlan) -> LogicalPlan {
+    Analyzer::analyze(plan).unwrap()
+}
+
+/// The text of the optimized plan, which is optimal and well-formed.
+fn check(plan: LogicalPlan) -> String {
+    let optimizer = Optimizer::new();
+    let optimized = optimizer.optimize(analyzed(plan)).unwrap();
+    check_invariants(&optimized).unwrap();
+    optimizer
+        .optimize_traced(optimized.clone(), &mut |rule, plan| {
+            panic!("{rule} again:\n{plan}")
+        })
+        .unwrap();
+    optimized.to_string()
+}
+
+fn employee() -> LogicalPlan {
+    let text = |name| Field::new(name, DataType::Utf8View, true);
+    let number = |name| Field::new(name, DataType::Int64, true);
+    let schema = Schema::new(vec![
+        number("id"),
+        text("first_name"),
+        text("last_name"),
+        text("state"),
+        text("job_title"),
+        number("salary"),
+    ]);
+    scan_of("employee", schema, |_| FilterPushdown::Unsupported)
+}
+
+fn names() -> [Expr; 3] {
+    ["id", "first_name", "last_name"].map(col)
+}
+
+#[test]
+fn kquery_1_and_2() {
+    let plan = project(filter(employee(), col("state").eq("CO")), names());
+    insta::assert_snapshot!(plan, @r"
+    Projection: #id, #first_name, #last_name
+        Filter: #state = 'CO'
+            Scan: employee; projection=None
+    ");
+    insta::assert_snapshot!(check(plan), @r"
+    Projection: #id, #first_name, #last_name
+        Filter: #state = 'CO'
+            Scan: employee; projection=[id, first_name, last_name, state]
+    ");
+}
+
+#[test]
+fn kquery_3() {
+    let plan = project(employee(), names());
+    insta::assert_snapshot!(check(plan), @"Scan: employee; projection=[id, first_name, last_name]");
+}
+
+#[test]
+fn kquery_5() {
+    let bonus = (col("salary") * 0.1).alias("bonus");
+    let columns = names().into_iter().chain([col("salary"), bonus]);
+    let inner = project(filter(employee(), col("state").eq("CO")), columns);
+    let plan = filter(inner, col("bonus").gt(1000));
+    insta::assert_snapshot!(plan, @r"
+    Filter: #bonus > 1000
+        Projection: #id, #first_name, #last_name, #salary, #salary * 0.1 as bonus
+            Filter: #state = 'CO'
+                Scan: employee; projection=None
+    ");
+    insta::assert_snapshot!(check(plan), @r"
+    Projection: #id, #first_name, #last_name, #salary, CAST(#salary AS Float64) * 0.1 as bonus
+        Filter: #state = 'CO' AND CAST(#salary AS Float64) * 0.1 > 1000.0
+            Scan: employee; projection=[id, first_name, last_name, state, salary]
+    ");
+}
+
+#[test]
+fn kquery_17() {
+    insta::assert_snapshot!(check(filter(employee(), col("state").eq("CO"))), @r"
+    Filter: #state = 'CO'
+        Scan: employee; projection=None
+    ");
+}
+
+#[test]
+fn kquery_31() {
+    insta::assert_snapshot!(check(filter(scan("t"), col("d").gt(5i64))), @r"
+    Filter: #d > 5
+        Scan: t; projection=None
+    ");
+}
+
+#[test]
+fn unions_are_cast_to_their_common_types() {
+    let ints = project(scan("ints"), [col("d"), col("a").alias("x")]);
+    let floats = project(scan("floats"), [col("d"), col("f").alias("x")]);
+    let plan = filter(union([ints, floats]), col("x").gt(1.5));
+    insta::assert_snapshot!(analyzed(plan.clone()), @r"
+    Filter: #x > 1.5
+        Union
+            Projection: #d, CAST(#x AS Float64)
+                Projection: #d, #a as x
+                    Scan: ints; projection=None
+            Projection: #d, #f as x
+                Scan: floats; projection=None
+    ");
+    insta::assert_snapshot!(check(plan), @r"
+    Union
+        Projection: #d, CAST(#a AS Float64) as x
+            Filter: CAST(#a AS Float64) > 1.5
+                Scan: ints; projection=[a, d]
+        Projection: #d, #f as x
+            Filter: #f > 1.5
+                Scan: floats; projection=[d, f]
+    ");
+}
+
+#[test]
+fn everything_together() {
+    let inner = scan_with("t", |_| FilterPushdown::Exact);
+    let qualified = LogicalPlan::Projection(Projection::qualified("o", inner).unwrap());
+    let named = project(qualified, [col("o.a"), (col("f") + 1).alias("g"), col("s")]);
+    let plan = limit(
+        0,
+        10,
+        project(filter(named, col("g").gt(1).and(lit(true))), [col("a")]),
+    );
+    insta::assert_snapshot!(check(plan), @r"
+    Limit: 10
+        Scan: t; projection=[a]; filters=[#f + 1.0 > 1.0]; limit=10
+    ");
+}
+
+#[test]
+fn each_rule_can_be_switched_off() {
+    let plan = || {
+        let inner = union([
+            project(scan("t"), [col("a"), col("f")]),
+            union([project(scan("u"), [col("a"), col("f")])]),
+        ]);
+        let named = project(inner, [col("a"), (col("f") + (lit(1.0) + 2.0)).alias("g")]);
+        limit(0, 9, project(filter(named, col("a").gt(1)), [col("g") * 2]))
+    };
+    let all = check(plan());
+    for rule in Optimizer::new().rule_names() {
+        let mut optimizer = Optimizer::new();
+        optimizer.without(rule).unwrap();
+        assert!(!optimizer.rule_names().contains(&rule));
+        let mut seen = Vec::new();
+        let without = optimizer
+            .optimize_traced(analyzed(plan()), &mut |name, _| seen.push(name))
+            .unwrap();
+        assert!(!seen.contains(&rule), "{rule}");
+        assert_ne!(without.to_string(), all, "{rule}");
+    }
+    let error = Optimizer::new().without("x").unwrap_err().to_string();
+    assert!(
+        error.starts_with("there is no rule 'x': the rules are simplify_expressions, "),
+        "{error}"
+    );
+}
+
+/// Forgets the last column.
+#[derive(Debug)]
+struct Forgetful;
+
+impl OptimizerRule for Forgetful {
+    fn name(&self) -> &'static str {
+        "forgetful"
+    }
+
+    fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let columns: Vec<Expr> = plan.schema().fields().iter().map(Expr::column).collect();
+        let fewer = columns.into_iter().rev().skip(1);
+        Ok(Transformed::yes(LogicalPlan::Projection(
+            Projection::try_new(fewer, plan)?,
+        )))
+    }
+}
+
+/// Puts a projection over all projections, again and again.
+#[derive(Debug)]
+struct Restless;
+
+impl OptimizerRule for Restless {
+    fn name(&self) -> &'static str {
+        "restless"
+    }
+
+    fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let columns: Vec<Expr> = plan.schema().fields().iter().map(Expr::column).collect();
+        Ok(Transformed::yes(project(plan, columns)))
+    }
+}
+
+#[test]
+fn a_rule_that_breaks_the_plan_is_named() {
+    let optimizer = Optimizer::with_rules([
+        Arc::new(DropNoops) as Arc<dyn OptimizerRule>,
+        Arc::new(Forgetful),
+    ]);
+    let error = optimizer
+        .optimize(analyzed(scan("t")))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the rule 'forgetful' broke the plan: the schema ("),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_passes_are_limited() {
+    let optimizer = Optimizer::with_rules([Arc::new(Restless) as Arc<dyn OptimizerRule>]);
+    for passes in [0, 1, 3] {
+        let optimizer = optimizer.clone().with_max_passes(passes);
+        let plan = optimizer.optimize(analyzed(scan("t"))).unwrap();
+        assert_eq!(plan.to_string().lines().count(), passes + 1);
+    }
+}
+
+#[test]
+fn nodes_keep_their_origin() {
+    let origin = |method| {
+        Some(Origin {
+            method,
+            location: std::panic::Location::caller(),
+        })
+    };
+    let inner = project(scan("t"), [col("a"), col("b")]).with_origin(origin("select"));
+    let plan = limit(
+        0,
+        5,
+        filter(inner, col("a").gt(1)).with_origin(origin("filter")),
+    );
+    let plan = project(plan.with_origin(origin("limit")), [col("a")]).with_origin(origin("last"));
+    let optimized = Optimizer::new().optimize(analyzed(plan)).unwrap();
+    let mut origins = Vec::new();
+    let mut node = &optimized;
+    loop {
+        origins.push(node.origin().map_or("none", |origin| origin.method));
+        match node.inputs().as_slice() {
+            [input] => node = input,
+            _ => break,
+        }
+    }
+    insta::assert_snapshot!(optimized, @r"
+    Limit: 5
+        Filter: #a > Int64(1)
+            Scan: t; projection=[a]
+    ");
+    assert_eq!(origins, ["limit", "filter", "none"]);
+}
+
+/// Runs on a stack as small as a thread may have.
+fn on_a_small_stack(f: impl FnOnce() + Send + 'static) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test wants a thread with a small stack"
+    )]
+    let thread = std::thread::Builder::new()
+        .stack_size(512 * 1024)
+        .spawn(f)
+        .unwrap();
+    thread.join().unwrap();
+}
+
+const DEEP: usize = 10_000;
+
+#[test]
+fn deep_plans() {
+    on_a_small_stack(|| {
+        let mut plan = scan("t");
+        for i in 0..DEEP / 4 {
+            let larger = filter(plan, col("a").gt(i as i64));
+            let next = project(larger, [(col("f") + 1).alias("f"), col("a")]);
+            plan = limit(0, 1 << 40, project(next, [col("f"), col("a")]));
+        }
+        // Each pass carries a projection over one more filter: the number of passes ends it.
+        let optimized = Optimizer::new().optimize(analyzed(plan)).unwrap();
+        assert!(optimized.to_string().lines().count() < DEEP);
+    });
+}
+
+#[test]
+fn deep_chains_of_projections() {
+    on_a_small_stack(|| {
+        let mut plan = scan("t");
+        for _ in 0..DEEP {
+            plan = project(plan, [(col("f") + 1).alias("f"), col("a")]);
+        }
+        // The filter goes as far as it stays small, and one projection is left on each side.
+        assert_eq!(check(filter(plan, col("f").gt(0))).lines().count(), 4);
+        let mut plan = scan("t");
+        for _ in 0..DEEP {
+            plan = project(plan, [(col("f") + col("f")).alias("f")]);
+        }
+        assert_eq!(check(plan).lines().count(), DEEP + 1);
+    });
+}
+
+#[test]
+fn deep_filters_and_unions() {
+    on_a_small_stack(|| {
+        let mut plan = scan("t");
+        for i in 0..DEEP {
+            plan = filter(plan, col("a").neq(i as i64));
+        }
+        assert_eq!(check(plan).lines().count(), 2);
+        let mut plan = scan("t");
+        for _ in 0..1000 {
+            plan = union([plan, scan("u")]);
+        }
+        assert_eq!(check(plan).lines().count(), 1002);
+    });
+}
+
+#[test]
+fn deep_expressions() {
+    on_a_small_stack(|| {
+        let sum = (0..100_000).fold(col("f"), |sum, _| sum + 1);
+        let any = (0..100_000i64).fold(col("p"), |any, i| any.or(col("a").eq(i)));
+        let not = (0..100_000).fold(col("p"), |not, _| not.not());
+        let plan = project(filter(scan("t"), any.and(not)), [sum]);
+        check(plan);
+    });
+}

@@ -1,0 +1,17 @@
+//! Sources, operators and sinks, one file each.
+
+mod empty;
+mod filter;
+mod limit;
+mod projection;
+mod result;
+mod scan;
+mod write;
+
+pub use empty::EmptySource;
+pub use filter::FilterExec;
+pub use limit::LimitExec;
+pub use projection::ProjectionExec;
+pub use result::{Delivery, ResultSink};
+pub use scan::{ScanExec, ScanOptions};
+pub use write::WriteExec;

@@ -1,0 +1,168 @@
+//! Cuts a physical plan into pipelines.
+
+use std::sync::Arc;
+
+use esker_datatypes::{Error, Result};
+use esker_logical_expr::tree;
+
+use super::chain::{ChainSpec, StageSpec};
+use super::concat::ConcatSource;
+use super::traits::{Sink, Source};
+use crate::plan::{PhysicalPlan, Role};
+
+/// A chain, the sink it ends in, and the pipelines that must be done before it starts.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Source and operators.
+    pub chain: Arc<ChainSpec>,
+    /// Where it ends.
+    pub sink: Arc<dyn Sink>,
+    /// The plan node of the sink, and the call that made it.
+    pub sink_spec: StageSpec<()>,
+    /// Positions, in the list of pipelines, of those before it.
+    pub after: Vec<usize>,
+}
+
+/// A chain under construction.
+struct Open {
+    source: OpenSource,
+    operators: Vec<StageSpec<Arc<dyn super::traits::Operator>>>,
+    after: Vec<usize>,
+}
+
+enum OpenSource {
+    Leaf(StageSpec<Arc<dyn Source>>),
+    /// Chains one after the other, each with whether all workers wait for each other behind it.
+    Concat(StageSpec<()>, Vec<(ChainSpec, bool)>),
+}
+
+impl Open {
+    fn close(self, batch_size: usize) -> (ChainSpec, Vec<usize>) {
+        let source = match self.source {
+            OpenSource::Leaf(source) => source,
+            OpenSource::Concat(spec, chains) => {
+                spec.with(Arc::new(ConcatSource::new(chains, batch_size)) as Arc<dyn Source>)
+            }
+        };
+        (
+            ChainSpec {
+                source,
+                operators: self.operators,
+            },
+            self.after,
+        )
+    }
+}
+
+/// The pipelines of a plan whose rows end in `sink`, each behind those it depends on: the last one
+/// is the root's. Batches within them have about `batch_size` rows.
+///
+/// # Errors
+/// `Internal` when the plan is not well-formed.
+pub fn build_pipelines(
+    plan: &PhysicalPlan,
+    sink: Arc<dyn Sink>,
+    batch_size: usize,
+) -> Result<Vec<Pipeline>> {
+    let mut pipelines = Vec::new();
+    let mut end = |open: Open, sink: &Arc<dyn Sink>, sink_spec: StageSpec<()>| {
+        let (chain, after) = open.close(batch_size);
+        let sink = Arc::clone(sink);
+        pipelines.push(Pipeline {
+            chain: Arc::new(chain),
+            sink,
+            sink_spec,
+            after,
+        });
+        pipelines.len() - 1
+    };
+    let root = tree::fold_into(plan, |node: &PhysicalPlan, mut inputs: Vec<Open>| {
+        let spec = node.spec();
+        let mut take = || {
+            inputs
+                .pop()
+                .ok_or_else(|| Error::internal(format!("{} has no input", node.name())))
+        };
+        match node.role() {
+            Role::Source(source) => Ok(Open {
+                source: OpenSource::Leaf(spec.with(Arc::clone(source))),
+                operators: Vec::new(),
+                after: Vec::new(),
+            }),
+            Role::Operator(operator) => {
+                let mut open = take()?;
+                open.operators.push(spec.with(Arc::clone(operator)));
+                Ok(open)
+            }
+            Role::Breaker(sink) => {
+                let done = end(take()?, sink, spec.clone());
+                Ok(Open {
+                    source: OpenSource::Leaf(spec.with(source_of(sink, node)?)),
+                    operators: Vec::new(),
+                    after: vec![done],
+                })
+            }
+            Role::Probe { build, probe, rest } => {
+                // Inputs are the probe side, then the build side.
+                let (build_side, mut open) = (take()?, take()?);
+                let built = end(build_side, build, spec.clone());
+                open.operators.push(spec.clone().with(Arc::clone(probe)));
+                open.after.push(built);
+                let Some(rest) = rest else { return Ok(open) };
+                let (chain, after) = open.close(batch_size);
+                let rest = ChainSpec {
+                    source: spec.clone().with(Arc::clone(rest)),
+                    operators: Vec::new(),
+                };
+                // The unmatched rows are known when every worker has probed.
+                let chains = vec![(chain, true), (rest, false)];
+                let source = OpenSource::Concat(spec, chains);
+                Ok(Open {
+                    source,
+                    operators: Vec::new(),
+                    after,
+                })
+            }
+            Role::Union => {
+                let mut chains = Vec::with_capacity(inputs.len());
+                let mut after = Vec::new();
+                for open in inputs {
+                    after.extend_from_slice(&open.after);
+                    match open.source {
+                        // A union of unions is one union.
+                        OpenSource::Concat(_, inner) if open.operators.is_empty() => {
+                            chains.extend(inner);
+                        }
+                        _ => chains.push((open.close(batch_size).0, false)),
+                    }
+                }
+                let source = OpenSource::Concat(spec, chains);
+                Ok(Open {
+                    source,
+                    operators: Vec::new(),
+                    after,
+                })
+            }
+        }
+    })?;
+    let spec = StageSpec {
+        stage: (),
+        id: RESULT_ID,
+        name: Arc::from("result"),
+        origin: None,
+    };
+    end(root, &sink, spec);
+    Ok(pipelines)
+}
+
+/// The id under which the root's sink is measured.
+const RESULT_ID: u32 = u32::MAX;
+
+fn source_of(sink: &Arc<dyn Sink>, node: &PhysicalPlan) -> Result<Arc<dyn Source>> {
+    sink.into_source().ok_or_else(|| {
+        Error::internal(format!(
+            "{} ends the query in the middle of the plan",
+            node.name()
+        ))
+    })
+}

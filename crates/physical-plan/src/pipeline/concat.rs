@@ -1,0 +1,126 @@
+//! Several chains, one after the other, as one source.
+
+use std::sync::Arc;
+
+use esker_datatypes::{Batch, Order, Result};
+use esker_runtime::TaskContext;
+
+use super::chain::{Chain, ChainSpec};
+use super::chain_run::ChainRun;
+use super::traits::{LocalSource, Source, SourceStatus};
+
+/// The batches of several chains, those of the first before those of the second.
+///
+/// Workers go on to the next chain when the one before has no splits left to claim; the splits of a
+/// chain are numbered behind those of the chains before it, so that the order of the output is that
+/// of the chains. This is a union, and a join's probe followed by its unmatched rows.
+#[derive(Debug)]
+pub(crate) struct ConcatSource {
+    children: Arc<[ConcatChild]>,
+    batch_size: usize,
+}
+
+#[derive(Debug)]
+struct ConcatChild {
+    spec: Arc<ChainSpec>,
+    run: Arc<ChainRun>,
+    /// Nobody goes on to the next chain before all workers have left this one.
+    barrier: bool,
+}
+
+impl ConcatSource {
+    /// The chains, each with whether all workers must have left it before the next one starts.
+    pub(crate) fn new(
+        chains: impl IntoIterator<Item = (ChainSpec, bool)>,
+        batch_size: usize,
+    ) -> Self {
+        let child = |(spec, barrier): (ChainSpec, bool)| {
+            // A chain that ends early knows the number of its splits only then.
+            let barrier = barrier || spec.operators.iter().any(|o| o.stage.may_finish_early());
+            ConcatChild {
+                spec: Arc::new(spec),
+                run: Arc::default(),
+                barrier,
+            }
+        };
+        Self {
+            children: chains.into_iter().map(child).collect(),
+            batch_size,
+        }
+    }
+}
+
+impl Source for ConcatSource {
+    fn open(&self, _cx: &mut TaskContext) -> Result<Box<dyn LocalSource>> {
+        Ok(Box::new(LocalConcat {
+            children: Arc::clone(&self.children),
+            batch_size: self.batch_size,
+            at: 0,
+            base: 0,
+            chain: None,
+        }))
+    }
+}
+
+struct LocalConcat {
+    children: Arc<[ConcatChild]>,
+    batch_size: usize,
+    at: usize,
+    /// The number of splits of the chains before this one.
+    base: u64,
+    chain: Option<Chain>,
+}
+
+impl LocalConcat {
+    /// This worker is done with a chain: its error, if it is over and has one.
+    fn finish_child(&self, child: &ConcatChild, out: &mut Batch) -> Result<()> {
+        if !child.run.is_over() {
+            return Ok(());
+        }
+        child.run.outcome().map_err(|(ordinal, error)| {
+            let ordinal = ordinal.saturating_add(self.base);
+            out.set_order(Order {
+                ordinal,
+                ..Order::default()
+            });
+            error
+        })
+    }
+}
+
+impl LocalSource for LocalConcat {
+    fn next(&mut self, out: &mut Batch, cx: &mut TaskContext) -> Result<SourceStatus> {
+        let children = Arc::clone(&self.children);
+        while let Some(child) = children.get(self.at) {
+            if self.chain.is_none() {
+                self.chain = Chain::open(&child.spec, &child.run, false, self.batch_size, cx)?;
+            }
+            if let Some(chain) = &mut self.chain {
+                match chain.next(out, cx) {
+                    SourceStatus::More => {
+                        let order = out.order();
+                        let ordinal = order.ordinal.saturating_add(self.base);
+                        out.set_order(Order { ordinal, ..order });
+                        return Ok(SourceStatus::More);
+                    }
+                    SourceStatus::Blocked => return Ok(SourceStatus::Blocked),
+                    SourceStatus::Finished { .. } => {}
+                }
+            }
+            self.finish_child(child, out)?;
+            // After a failure the number of splits may never be known: see what comes of it.
+            let barrier = child.barrier || child.run.has_failed();
+            if barrier && child.run.wake_when_over(cx.waker()) {
+                return Ok(SourceStatus::Blocked);
+            }
+            if barrier {
+                // Another worker may have been the last to leave.
+                self.finish_child(child, out)?;
+            }
+            self.chain = None;
+            self.base = self.base.saturating_add(child.run.splits().unwrap_or(0));
+            self.at += 1;
+        }
+        Ok(SourceStatus::Finished { splits: self.base })
+    }
+}

@@ -1,0 +1,169 @@
+//! The physical plan: a tree of nodes that each know their role in a pipeline.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use esker_datatypes::{Schema, SchemaRef};
+use esker_logical_expr::tree::{Child, TreeNode};
+use esker_logical_plan::Origin;
+
+use crate::operators::EmptySource;
+use crate::pipeline::{Operator, Sink, Source, StageSpec};
+
+/// A shared input of a physical plan.
+pub type PhysicalChild = Child<PhysicalPlan>;
+
+/// A node of a physical plan. What it runs is behind a trait; what it *is* to its pipeline is a
+/// [`Role`].
+///
+/// Columns are positions here. Operators share state among the workers of one run, so a plan runs
+/// once.
+#[derive(Clone)]
+pub struct PhysicalPlan {
+    id: u32,
+    name: Arc<str>,
+    /// What follows the name on the plan's line.
+    details: Arc<str>,
+    role: Role,
+    inputs: Vec<PhysicalChild>,
+    schema: SchemaRef,
+    origin: Option<Origin>,
+}
+
+/// What a node is to its pipeline.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// The start of a pipeline; no inputs.
+    Source(Arc<dyn Source>),
+    /// A step of its input's pipeline.
+    Operator(Arc<dyn Operator>),
+    /// The end of its input's pipeline, and the source of the next.
+    Breaker(Arc<dyn Sink>),
+    /// A step of its first input's pipeline, which starts when that of the second has ended in
+    /// `build`; behind all the rows of the first input come those of `rest`.
+    Probe {
+        /// Where the second input ends.
+        build: Arc<dyn Sink>,
+        /// The step.
+        probe: Arc<dyn Operator>,
+        /// What comes last: unmatched rows of the build side.
+        rest: Option<Arc<dyn Source>>,
+    },
+    /// Its inputs, one after the other.
+    Union,
+}
+
+impl PhysicalPlan {
+    /// A node. The id is unique in the plan; `details` are what follows the name in plan text.
+    pub fn new(
+        id: u32,
+        name: impl Into<Arc<str>>,
+        details: impl Into<Arc<str>>,
+        role: Role,
+        inputs: impl IntoIterator<Item = Self>,
+        schema: SchemaRef,
+    ) -> Self {
+        let inputs = inputs.into_iter().map(Child::new).collect();
+        Self {
+            id,
+            name: name.into(),
+            details: details.into(),
+            role,
+            inputs,
+            schema,
+            origin: None,
+        }
+    }
+
+    /// The same node, made by this call.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Option<Origin>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The node's number in the plan.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is to its pipeline.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// The columns of its output, by position.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The node's line of the plan text.
+    pub fn line(&self) -> String {
+        if self.details.is_empty() {
+            return self.name.to_string();
+        }
+        format!("{}: {}", self.name, self.details)
+    }
+
+    /// The node as a stage of a chain, without what runs.
+    pub(crate) fn spec(&self) -> StageSpec<()> {
+        StageSpec {
+            stage: (),
+            id: self.id,
+            name: Arc::clone(&self.name),
+            origin: self.origin,
+        }
+    }
+}
+
+impl TreeNode for PhysicalPlan {
+    fn for_each_child<'a>(&'a self, f: &mut dyn FnMut(&'a PhysicalChild)) {
+        self.inputs.iter().for_each(f);
+    }
+
+    fn for_each_child_mut(&mut self, f: &mut dyn FnMut(&mut PhysicalChild)) {
+        self.inputs.iter_mut().for_each(f);
+    }
+
+    fn leaf() -> Arc<Self> {
+        static LEAF: OnceLock<Arc<PhysicalPlan>> = OnceLock::new();
+        Arc::clone(LEAF.get_or_init(|| {
+            let role = Role::Source(Arc::new(EmptySource));
+            let schema = Arc::new(Schema::default());
+            Arc::new(PhysicalPlan::new(0, "EmptyExec", "", role, [], schema))
+        }))
+    }
+}
+
+impl fmt::Display for PhysicalPlan {
+    /// One line a node, inputs below, four spaces a level (at most 100 levels).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut stack = vec![(self, 0usize)];
+        while let Some((plan, depth)) = stack.pop() {
+            writeln!(
+                f,
+                "{:width$}{}",
+                "",
+                plan.line(),
+                width = 4 * depth.min(100)
+            )?;
+            let at = stack.len();
+            plan.for_each_child(&mut |child| stack.push((child, depth + 1)));
+            if let Some(inputs) = stack.get_mut(at..) {
+                inputs.reverse();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PhysicalPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,228 @@
+//! From relations to operators.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use esker_datatypes::{Error, Result, Schema};
+use esker_logical_expr::{Expr, columns_of, tree};
+use esker_logical_plan::{Extension, Filter, Limit, LogicalPlan, Projection, Scan, ScanFilter};
+
+use crate::explain::positional;
+use crate::expression::{CompiledPredicate, Program};
+use crate::operators::{EmptySource, FilterExec, LimitExec, ProjectionExec, ScanExec, ScanOptions};
+use crate::plan::{PhysicalPlan, Role};
+
+/// Makes operators of somebody's own [extension nodes](esker_logical_plan::ExtensionNode).
+pub trait ExtensionPlanner: Send + Sync + Debug {
+    /// The plan node of an extension, or `None` for one it does not know. `id` is the node's
+    /// number, `inputs` are its planned inputs.
+    ///
+    /// # Errors
+    /// Whatever keeps it from running.
+    fn plan(
+        &self,
+        node: &Extension,
+        id: u32,
+        inputs: &[PhysicalPlan],
+    ) -> Result<Option<PhysicalPlan>>;
+}
+
+/// Turns an analyzed (and perhaps optimized) logical plan into a physical one: column identities
+/// become positions, expressions become programs, each node finds its operator.
+#[derive(Clone, Debug)]
+pub struct Planner {
+    batch_size: usize,
+    dictionary_strings: bool,
+    extensions: Vec<Arc<dyn ExtensionPlanner>>,
+}
+
+impl Planner {
+    /// A planner of scans whose batches have at most `batch_size` rows (at least 1).
+    pub fn new(batch_size: usize) -> Self {
+        Self {
+            batch_size: batch_size.max(1),
+            dictionary_strings: false,
+            extensions: Vec::new(),
+        }
+    }
+
+    /// A verification setting: scans give string columns as dictionaries.
+    #[must_use]
+    pub fn with_dictionary_strings(mut self, on: bool) -> Self {
+        self.dictionary_strings = on;
+        self
+    }
+
+    /// Also plans the extension nodes that this one knows.
+    #[must_use]
+    pub fn with_extension(mut self, planner: Arc<dyn ExtensionPlanner>) -> Self {
+        self.extensions.push(planner);
+        self
+    }
+
+    /// The physical plan. It runs once.
+    ///
+    /// # Errors
+    /// `Unsupported` for an extension that nobody knows; `Internal` for a plan that is not
+    /// well-formed.
+    pub fn plan(&self, plan: &LogicalPlan) -> Result<PhysicalPlan> {
+        let mut next_id = 0;
+        tree::fold_into(plan, |node, inputs| {
+            let id = next_id;
+            next_id += 1;
+            let planned = self.plan_node(node, id, inputs);
+            planned.map_err(|error| match node.origin() {
+                Some(origin) => origin.annotate(error),
+                None => error,
+            })
+        })
+    }
+
+    fn plan_node(
+        &self,
+        node: &LogicalPlan,
+        id: u32,
+        inputs: Vec<PhysicalPlan>,
+    ) -> Result<PhysicalPlan> {
+        let schema = Arc::clone(node.schema());
+        let (name, details, role) = match node {
+            LogicalPlan::Scan(scan) => {
+                let line = node.line();
+                let details = line.strip_prefix("Scan: ").unwrap_or(&line).to_owned();
+                (
+                    "ScanExec",
+                    details,
+                    Role::Source(Arc::new(self.scan(scan)?)),
+                )
+            }
+            LogicalPlan::Filter(filter) => self.filter(filter, &inputs)?,
+            LogicalPlan::Projection(projection) => self.projection(projection, &inputs)?,
+            LogicalPlan::Limit(limit) => {
+                if limit.fetch() == Some(0) {
+                    let role = Role::Source(Arc::new(EmptySource));
+                    return Ok(PhysicalPlan::new(id, "EmptyExec", "", role, [], schema)
+                        .with_origin(node.origin()));
+                }
+                limit_exec(limit)
+            }
+            LogicalPlan::Union(_) => ("UnionExec", String::new(), Role::Union),
+            LogicalPlan::Extension(extension) => {
+                return self.extension(extension, node, id, &inputs);
+            }
+        };
+        Ok(PhysicalPlan::new(id, name, details, role, inputs, schema).with_origin(node.origin()))
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<ScanExec> {
+        let delivered: Vec<usize> = match scan.projection() {
+            Some(projection) => projection.to_vec(),
+            None => (0..scan.columns().len()).collect(),
+        };
+        let mut columns: BTreeSet<usize> = delivered.iter().copied().collect();
+        for filter in scan.filters() {
+            for id in columns_of(filter)? {
+                let at = scan.columns().index_of(id);
+                columns.insert(at.ok_or_else(|| {
+                    Error::internal(format!(
+                        "a scan filters by a column it does not have: {filter}"
+                    ))
+                })?);
+            }
+        }
+        let columns: Vec<usize> = columns.into_iter().collect();
+        let read: Schema = columns
+            .iter()
+            .filter_map(|&i| scan.columns().field(i))
+            .cloned()
+            .collect();
+        let projection = delivered
+            .iter()
+            .map(|column| columns.binary_search(column))
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::internal("a scan delivers a column it does not read"))?;
+        let mut filters = Vec::with_capacity(scan.filters().len());
+        for expr in scan.filters() {
+            let predicate = CompiledPredicate::new(expr, &read)?;
+            filters.push(ScanFilter {
+                expr: Some(expr.clone()),
+                predicate,
+            });
+        }
+        let options = ScanOptions {
+            columns,
+            projection,
+            filters,
+            limit: scan.limit(),
+            batch_size: self.batch_size,
+            dictionary_strings: self.dictionary_strings,
+        };
+        Ok(ScanExec::new(Arc::clone(scan.source()), options))
+    }
+
+    fn filter(&self, filter: &Filter, inputs: &[PhysicalPlan]) -> Result<Named> {
+        let input = input_schema(inputs)?;
+        let program = Program::compile(&[filter.predicate()], input)?;
+        let role = Role::Operator(Arc::new(FilterExec::new(program)));
+        Ok((
+            "FilterExec",
+            positional(filter.predicate(), input).to_string(),
+            role,
+        ))
+    }
+
+    fn projection(&self, projection: &Projection, inputs: &[PhysicalPlan]) -> Result<Named> {
+        let input = input_schema(inputs)?;
+        let exprs: Vec<&Expr> = projection.exprs().iter().collect();
+        let program = Program::compile(&exprs, input)?;
+        let role = Role::Operator(Arc::new(ProjectionExec::new(program)));
+        let texts: Vec<String> = exprs
+            .iter()
+            .map(|e| positional(e, input).to_string())
+            .collect();
+        Ok(("ProjectionExec", texts.join(", "), role))
+    }
+
+    fn extension(
+        &self,
+        extension: &Extension,
+        node: &LogicalPlan,
+        id: u32,
+        inputs: &[PhysicalPlan],
+    ) -> Result<PhysicalPlan> {
+        for planner in &self.extensions {
+            if let Some(plan) = planner.plan(extension, id, inputs)? {
+                return Ok(plan.with_origin(node.origin()));
+            }
+        }
+        Err(Error::unsupported(format!(
+            "no planner knows the extension {}",
+            node.line()
+        )))
+    }
+}
+
+/// A node's name, what follows it on its line, and its role.
+type Named = (&'static str, String, Role);
+
+fn limit_exec(limit: &Limit) -> Named {
+    let role = Role::Operator(Arc::new(LimitExec::new(limit.offset(), limit.fetch())));
+    let fetch = limit
+        .fetch()
+        .map_or_else(|| "None".to_owned(), |fetch| fetch.to_string());
+    let details = match limit.offset() {
+        0 => fetch,
+        offset => format!("{fetch}, offset={offset}"),
+    };
+    ("LimitExec", details, role)
+}
+
+fn input_schema(inputs: &[PhysicalPlan]) -> Result<&Schema> {
+    match inputs {
+        [input] => Ok(input.schema()),
+        _ => Err(Error::internal(format!(
+            "a node of one input has {}",
+            inputs.len()
+        ))),
+    }
+}

@@ -1,0 +1,2 @@
+//! Runs a physical plan.
+fn main() {}
