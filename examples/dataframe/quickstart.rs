@@ -8,7 +8,10 @@
 use esker_dataframe::prelude::*;
 
 fn main() -> Result<()> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/employee.csv");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/data/employee.csv"
+    );
 
     let ctx = ExecutionContext::new();
     let df = ctx

@@ -20,6 +20,7 @@ fn main() -> Result<()> {
     let mut cx = TaskContext::standalone();
     let schema = source.schema();
     let request = ScanRequest {
+        schema: source.schema(),
         columns: vec![schema.resolve("first_name")?, schema.resolve("job_title")?],
         projection: vec![0, 1],
         filters: Vec::new(),

@@ -12,7 +12,12 @@ fn main() -> Result<()> {
 
     // Constants are folded by the kernels that will run.
     let none = Schema::default();
-    for call in [lit(-7).floor_div(2), lit(-7).floor_mod(3), lit(-7) % 3, lit(-7).abs()] {
+    for call in [
+        lit(-7).floor_div(2),
+        lit(-7).floor_mod(3),
+        lit(-7) % 3,
+        lit(-7).abs(),
+    ] {
         let typed = expr_type(&call, &none)?;
         let value = evaluate_constant(&coerce(call.clone(), &none)?.data)?;
         println!("{call:<22} = {value} ({})", typed.data_type);
@@ -20,7 +25,10 @@ fn main() -> Result<()> {
 
     // SQL and other languages find functions by name.
     let registry = registry();
-    println!("by name:       {}", registry.names().collect::<Vec<_>>().join(", "));
+    println!(
+        "by name:       {}",
+        registry.names().collect::<Vec<_>>().join(", ")
+    );
     let abs = Expr::function(registry.scalar("abs")?, [lit(-1.5)]);
     println!("{abs} = {}", evaluate_constant(&abs)?);
     if let Err(error) = registry.scalar("abz") {

@@ -25,7 +25,7 @@ impl TableSource for Employees {
         Arc::clone(&self.schema)
     }
 
-    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+    fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
         let answer = |filter: &&Expr| match filter.to_string().starts_with("#state") {
             true => FilterPushdown::Exact,
             false => FilterPushdown::Unsupported,
@@ -50,7 +50,7 @@ fn scan(name: &str) -> LogicalPlan {
 
 fn main() -> Result<()> {
     let all = LogicalPlan::Union(Union::try_new([scan("east"), scan("west")])?);
-    let bonus = (col("salary") * (lit(1.0) - 0.9)).alias("bonus");
+    let bonus = (col("salary") * (lit(1.0) / 10)).alias("bonus");
     let columns = [col("id"), col("state"), bonus];
     let computed = LogicalPlan::Projection(Projection::try_new(columns, all)?);
     let wanted = col("bonus").gt(1000).and(col("state").eq("CO"));

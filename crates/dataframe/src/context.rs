@@ -114,8 +114,14 @@ impl ExecutionContext {
     /// # Errors
     /// `InvalidInput` when there is no batch, or when their schemas differ.
     #[track_caller]
-    pub fn from_batches(&self, batches: impl IntoIterator<Item = RecordBatch>) -> Result<DataFrame> {
-        let origin = Origin { method: "from_batches", location: Location::caller() };
+    pub fn from_batches(
+        &self,
+        batches: impl IntoIterator<Item = RecordBatch>,
+    ) -> Result<DataFrame> {
+        let origin = Origin {
+            method: "from_batches",
+            location: Location::caller(),
+        };
         let table = MemTable::try_new(batches.into_iter().collect());
         let table = table.map_err(|error| origin.annotate(error))?;
         Ok(self.scan("memory", Arc::new(table), origin))
@@ -124,7 +130,10 @@ impl ExecutionContext {
     /// A frame of somebody's own source, under a name for display.
     #[track_caller]
     pub fn from_source(&self, name: &str, source: Arc<dyn TableSource>) -> DataFrame {
-        let origin = Origin { method: "from_source", location: Location::caller() };
+        let origin = Origin {
+            method: "from_source",
+            location: Location::caller(),
+        };
         self.scan(name, source, origin)
     }
 
@@ -135,7 +144,11 @@ impl ExecutionContext {
     /// The frame's first mistake.
     pub fn register(&self, name: impl Into<String>, frame: &DataFrame) -> Result<()> {
         let plan = frame.logical_plan()?;
-        let mut tables = self.inner.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self
+            .inner
+            .tables
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         tables.insert(name.into(), plan);
         Ok(())
     }
@@ -146,7 +159,11 @@ impl ExecutionContext {
     /// `InvalidInput` when there is none, with the names there are.
     #[track_caller]
     pub fn table(&self, name: &str) -> Result<DataFrame> {
-        let tables = self.inner.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = self
+            .inner
+            .tables
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         match tables.get(name) {
             Some(plan) => Ok(DataFrame::new(self.clone(), plan.clone())),
             None => {
@@ -155,14 +172,21 @@ impl ExecutionContext {
                     [] => "none is registered".to_owned(),
                     names => format!("registered are {}", names.join(", ")),
                 };
-                Err(Error::invalid_input(format!("there is no table '{name}': {known}"))
-                    .in_call("table", Location::caller()))
+                Err(
+                    Error::invalid_input(format!("there is no table '{name}': {known}"))
+                        .in_call("table", Location::caller()),
+                )
             }
         }
     }
 
     /// A frame that scans a source.
-    pub(crate) fn scan(&self, name: &str, source: Arc<dyn TableSource>, origin: Origin) -> DataFrame {
+    pub(crate) fn scan(
+        &self,
+        name: &str,
+        source: Arc<dyn TableSource>,
+        origin: Origin,
+    ) -> DataFrame {
         let scan = LogicalPlan::Scan(Scan::new(name, source)).with_origin(Some(origin));
         DataFrame::new(self.clone(), scan)
     }

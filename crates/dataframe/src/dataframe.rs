@@ -54,7 +54,10 @@ pub struct DataFrame {
 
 impl DataFrame {
     pub(crate) fn new(context: ExecutionContext, plan: LogicalPlan) -> Self {
-        Self { context, plan: Ok(plan) }
+        Self {
+            context,
+            plan: Ok(plan),
+        }
     }
 
     /// The frame that a call makes of this one, or the mistake it made.
@@ -63,7 +66,10 @@ impl DataFrame {
             let plan = build(plan).map_err(|error| origin.annotate(error))?;
             Ok(plan.with_origin(Some(origin)))
         });
-        Self { context: self.context.clone(), plan }
+        Self {
+            context: self.context.clone(),
+            plan,
+        }
     }
 
     /// One column for each expression, in this order. A `&str` names a column.
@@ -74,14 +80,22 @@ impl DataFrame {
     #[track_caller]
     pub fn select(&self, exprs: impl IntoIterator<Item = impl IntoExpr>) -> Self {
         let exprs: Vec<Expr> = exprs.into_iter().map(IntoExpr::into_expr).collect();
-        let origin = Origin { method: "select", location: Location::caller() };
-        self.then(origin, |plan| Ok(LogicalPlan::Projection(Projection::try_new(exprs, plan)?)))
+        let origin = Origin {
+            method: "select",
+            location: Location::caller(),
+        };
+        self.then(origin, |plan| {
+            Ok(LogicalPlan::Projection(Projection::try_new(exprs, plan)?))
+        })
     }
 
     /// The same columns and another; one of that name is replaced and keeps its place.
     #[track_caller]
     pub fn with_column(&self, name: impl Into<Name>, expr: impl IntoExpr) -> Self {
-        let origin = Origin { method: "with_column", location: Location::caller() };
+        let origin = Origin {
+            method: "with_column",
+            location: Location::caller(),
+        };
         let expr = expr.into_expr().alias(name);
         self.then(origin, |plan| with_columns(plan, vec![expr]))
     }
@@ -90,7 +104,10 @@ impl DataFrame {
     /// columns, not each other. Those of the same name are replaced and keep their place.
     #[track_caller]
     pub fn with_columns(&self, exprs: impl IntoIterator<Item = impl IntoExpr>) -> Self {
-        let origin = Origin { method: "with_columns", location: Location::caller() };
+        let origin = Origin {
+            method: "with_columns",
+            location: Location::caller(),
+        };
         let exprs = exprs.into_iter().map(IntoExpr::into_expr).collect();
         self.then(origin, |plan| with_columns(plan, exprs))
     }
@@ -98,31 +115,51 @@ impl DataFrame {
     /// The rows for which the predicate is TRUE: not those for which it is FALSE or null.
     #[track_caller]
     pub fn filter(&self, predicate: impl IntoExpr) -> Self {
-        let origin = Origin { method: "filter", location: Location::caller() };
+        let origin = Origin {
+            method: "filter",
+            location: Location::caller(),
+        };
         let predicate = predicate.into_expr();
-        self.then(origin, |plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, plan)?)))
+        self.then(origin, |plan| {
+            Ok(LogicalPlan::Filter(Filter::try_new(predicate, plan)?))
+        })
     }
 
     /// The first rows, in the order of the input.
     #[track_caller]
     pub fn limit(&self, rows: u64) -> Self {
-        let origin = Origin { method: "limit", location: Location::caller() };
-        self.then(origin, |plan| Ok(LogicalPlan::Limit(Limit::new(0, Some(rows), plan))))
+        let origin = Origin {
+            method: "limit",
+            location: Location::caller(),
+        };
+        self.then(origin, |plan| {
+            Ok(LogicalPlan::Limit(Limit::new(0, Some(rows), plan)))
+        })
     }
 
     /// The first rows: another name of [`limit`](Self::limit).
     #[track_caller]
     pub fn head(&self, rows: u64) -> Self {
-        let origin = Origin { method: "head", location: Location::caller() };
-        self.then(origin, |plan| Ok(LogicalPlan::Limit(Limit::new(0, Some(rows), plan))))
+        let origin = Origin {
+            method: "head",
+            location: Location::caller(),
+        };
+        self.then(origin, |plan| {
+            Ok(LogicalPlan::Limit(Limit::new(0, Some(rows), plan)))
+        })
     }
 
     /// At most `rows` rows (`None`: all) behind the first `offset`, in the order of the input.
     #[track_caller]
     pub fn slice(&self, offset: u64, rows: impl Into<Option<u64>>) -> Self {
-        let origin = Origin { method: "slice", location: Location::caller() };
+        let origin = Origin {
+            method: "slice",
+            location: Location::caller(),
+        };
         let rows = rows.into();
-        self.then(origin, |plan| Ok(LogicalPlan::Limit(Limit::new(offset, rows, plan))))
+        self.then(origin, |plan| {
+            Ok(LogicalPlan::Limit(Limit::new(offset, rows, plan)))
+        })
     }
 
     /// The rows of this frame, then those of another; duplicates stay.
@@ -130,19 +167,31 @@ impl DataFrame {
     /// Columns are matched by position: their names must agree, their types go to the common type.
     #[track_caller]
     pub fn union(&self, other: &Self) -> Self {
-        let origin = Origin { method: "union", location: Location::caller() };
+        let origin = Origin {
+            method: "union",
+            location: Location::caller(),
+        };
         let other = other.plan.clone();
-        self.then(origin, |plan| Ok(LogicalPlan::Union(Union::try_new([plan, other?])?)))
+        self.then(origin, |plan| {
+            Ok(LogicalPlan::Union(Union::try_new([plan, other?])?))
+        })
     }
 
     /// The columns but these.
     #[track_caller]
     pub fn drop<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Self {
-        let origin = Origin { method: "drop", location: Location::caller() };
+        let origin = Origin {
+            method: "drop",
+            location: Location::caller(),
+        };
         self.then(origin, |plan| {
             let schema = Arc::clone(plan.schema());
             let dropped = positions(&schema, names)?;
-            let kept = schema.fields().iter().enumerate().filter(|(i, _)| !dropped.contains(i));
+            let kept = schema
+                .fields()
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| !dropped.contains(i));
             let exprs: Vec<Expr> = kept.map(|(_, field)| Expr::column(field)).collect();
             Ok(LogicalPlan::Projection(Projection::try_new(exprs, plan)?))
         })
@@ -154,7 +203,10 @@ impl DataFrame {
         &self,
         names: impl IntoIterator<Item = (O, N)>,
     ) -> Self {
-        let origin = Origin { method: "rename", location: Location::caller() };
+        let origin = Origin {
+            method: "rename",
+            location: Location::caller(),
+        };
         self.then(origin, |plan| {
             let schema = Arc::clone(plan.schema());
             let mut exprs: Vec<Expr> = schema.fields().iter().map(Expr::column).collect();
@@ -171,9 +223,14 @@ impl DataFrame {
     /// The same columns, which from now on answer to this qualifier: `col("o.id")`.
     #[track_caller]
     pub fn alias(&self, qualifier: impl Into<Name>) -> Self {
-        let origin = Origin { method: "alias", location: Location::caller() };
+        let origin = Origin {
+            method: "alias",
+            location: Location::caller(),
+        };
         self.then(origin, |plan| {
-            Ok(LogicalPlan::Projection(Projection::qualified(qualifier, plan)?))
+            Ok(LogicalPlan::Projection(Projection::qualified(
+                qualifier, plan,
+            )?))
         })
     }
 
@@ -290,7 +347,10 @@ fn positions<N: AsRef<str>>(
     schema: &Schema,
     names: impl IntoIterator<Item = N>,
 ) -> Result<Vec<usize>> {
-    names.into_iter().map(|name| schema.resolve(name.as_ref())).collect()
+    names
+        .into_iter()
+        .map(|name| schema.resolve(name.as_ref()))
+        .collect()
 }
 
 /// S16: a column of an existing name is replaced in place, others are appended.

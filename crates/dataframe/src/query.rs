@@ -38,7 +38,11 @@ impl Query {
     ) -> Result<Self> {
         let shared = context.new_query();
         let running = start(plan, schema.clone(), shared, context.batch_size(), delivery)?;
-        Ok(Self { running, schema, _context: context })
+        Ok(Self {
+            running,
+            schema,
+            _context: context,
+        })
     }
 
     /// Asks the query to stop. Whoever waits for it gets `Cancelled`.
@@ -71,7 +75,10 @@ impl Query {
 
     /// The rows, batch by batch.
     pub fn stream(self) -> ResultStream {
-        ResultStream { query: self, ended: false }
+        ResultStream {
+            query: self,
+            ended: false,
+        }
     }
 }
 

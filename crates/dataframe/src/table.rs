@@ -28,7 +28,10 @@ impl Table {
 
     /// How many rows there are.
     pub fn num_rows(&self) -> u64 {
-        self.batches.iter().map(|batch| batch.num_rows() as u64).sum()
+        self.batches
+            .iter()
+            .map(|batch| batch.num_rows() as u64)
+            .sum()
     }
 
     /// How many columns there are.

@@ -49,8 +49,16 @@ impl Default for Batch {
 impl Batch {
     /// A batch of columns of `rows` rows each, all selected, first in order.
     pub fn new(columns: Vec<Column>, rows: usize) -> Self {
-        debug_assert!(columns.iter().all(|c| c.len() == rows), "columns have {rows} rows");
-        Self { columns, selection: Selection::all(rows), order: Order::default(), stream: None }
+        debug_assert!(
+            columns.iter().all(|c| c.len() == rows),
+            "columns have {rows} rows"
+        );
+        Self {
+            columns,
+            selection: Selection::all(rows),
+            order: Order::default(),
+            stream: None,
+        }
     }
 
     /// The columns of an Arrow batch.
@@ -58,7 +66,11 @@ impl Batch {
     /// # Errors
     /// `Unsupported` for a dictionary within a dictionary.
     pub fn from_arrow(batch: &RecordBatch) -> Result<Self> {
-        let columns = batch.columns().iter().map(Column::from_arrow).collect::<Result<_>>()?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(Column::from_arrow)
+            .collect::<Result<_>>()?;
         Ok(Self::new(columns, batch.num_rows()))
     }
 
@@ -67,7 +79,10 @@ impl Batch {
     /// # Errors
     /// `Internal` when columns and schema do not agree.
     pub fn to_arrow(&self, schema: &ArrowSchemaRef) -> Result<RecordBatch> {
-        let rows = self.selection.rows().map(|r| arrow::array::UInt32Array::from(r.to_vec()));
+        let rows = self
+            .selection
+            .rows()
+            .map(|r| arrow::array::UInt32Array::from(r.to_vec()));
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let mut array = column.to_arrow()?;
@@ -92,7 +107,10 @@ impl Batch {
     /// `Internal` when there is none.
     pub fn column(&self, index: usize) -> Result<&Column> {
         self.columns.get(index).ok_or_else(|| {
-            Error::internal(format!("column {index} of a batch of {}", self.columns.len()))
+            Error::internal(format!(
+                "column {index} of a batch of {}",
+                self.columns.len()
+            ))
         })
     }
 
@@ -153,7 +171,10 @@ impl Batch {
 
     /// Puts other columns of `rows` rows in place, all selected; the order stays.
     pub fn replace(&mut self, columns: Vec<Column>, rows: usize) {
-        debug_assert!(columns.iter().all(|c| c.len() == rows), "columns have {rows} rows");
+        debug_assert!(
+            columns.iter().all(|c| c.len() == rows),
+            "columns have {rows} rows"
+        );
         self.columns = columns;
         self.selection = Selection::all(rows);
     }
@@ -205,7 +226,13 @@ mod tests {
     fn batches_without_columns_keep_their_rows() {
         let mut batch = Batch::new(Vec::new(), 5);
         batch.selection_mut().slice(1, 3);
-        assert_eq!(batch.to_arrow(&Arc::new(Schema::empty())).unwrap().num_rows(), 3);
+        assert_eq!(
+            batch
+                .to_arrow(&Arc::new(Schema::empty()))
+                .unwrap()
+                .num_rows(),
+            3
+        );
         assert!(batch.clear().is_empty());
         assert_eq!(batch.rows(), 0);
     }

@@ -38,7 +38,9 @@ impl Buffers {
     pub fn take<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
         let free = class::<T>().and_then(|c| self.free.get_mut(c));
         if let Some(free) = free
-            && let Some(at) = free.iter().rposition(|b| b.capacity() / size_of::<T>() >= capacity)
+            && let Some(at) = free
+                .iter()
+                .rposition(|b| b.capacity() / size_of::<T>() >= capacity)
         {
             // The pool holds only uniquely owned buffers of this width, so this does not fail;
             // if it did, a fresh vector is as good.

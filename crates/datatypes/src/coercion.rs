@@ -59,7 +59,11 @@ pub fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
         (T::List(l), T::List(r)) => {
             let item = common_type(l.data_type(), r.data_type())?;
             let nullable = l.is_nullable() || r.is_nullable();
-            let field = l.as_ref().clone().with_data_type(item).with_nullable(nullable);
+            let field = l
+                .as_ref()
+                .clone()
+                .with_data_type(item)
+                .with_nullable(nullable);
             Some(T::List(Arc::new(field)))
         }
         _ => None,
@@ -68,7 +72,10 @@ pub fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
 
 /// Whether a type is one of Arrow's string types.
 pub fn is_string(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 /// Whether a type is one of Arrow's binary types.
@@ -115,7 +122,11 @@ pub fn as_decimal_parts(data_type: &DataType) -> Option<(u8, i8)> {
 /// A decimal of `whole` digits before the point and `scale` behind it: `Decimal128`, or
 /// `Decimal256` when `wide`; the precision is capped at what the width holds, the scale never cut.
 pub fn decimal_type(whole: i32, scale: i8, wide: bool) -> DataType {
-    let max = if wide { DECIMAL256_MAX_PRECISION } else { DECIMAL128_MAX_PRECISION };
+    let max = if wide {
+        DECIMAL256_MAX_PRECISION
+    } else {
+        DECIMAL128_MAX_PRECISION
+    };
     let precision = (whole + i32::from(scale)).clamp(1, i32::from(max)) as u8;
     if wide {
         DataType::Decimal256(precision, scale)
@@ -181,7 +192,11 @@ fn common_integer(left: &DataType, right: &DataType) -> DataType {
     let (lb, rb) = (integer_bits(left), integer_bits(right));
     match (left.is_signed_integer(), right.is_signed_integer()) {
         (true, true) | (false, false) => {
-            if lb >= rb { left.clone() } else { right.clone() }
+            if lb >= rb {
+                left.clone()
+            } else {
+                right.clone()
+            }
         }
         (true, false) => signed(lb.max(rb.saturating_mul(2))),
         (false, true) => signed(rb.max(lb.saturating_mul(2))),
@@ -202,7 +217,9 @@ fn common_decimal(left: &DataType, right: &DataType) -> Option<DataType> {
     let (lp, ls) = as_decimal_parts(left)?;
     let (rp, rs) = as_decimal_parts(right)?;
     let whole = (i32::from(lp) - i32::from(ls)).max(i32::from(rp) - i32::from(rs));
-    let wide = [left, right].iter().any(|t| matches!(t, DataType::Decimal256(_, _)));
+    let wide = [left, right]
+        .iter()
+        .any(|t| matches!(t, DataType::Decimal256(_, _)));
     Some(decimal_type(whole, ls.max(rs), wide))
 }
 
@@ -247,10 +264,18 @@ mod tests {
         check(T::Float32, T::Float64, Some(T::Float64));
         check(T::Float16, T::Float32, Some(T::Float32));
         check(T::Null, T::Date32, Some(T::Date32));
-        check(T::Decimal128(5, 2), T::Decimal128(6, 4), Some(T::Decimal128(7, 4)));
+        check(
+            T::Decimal128(5, 2),
+            T::Decimal128(6, 4),
+            Some(T::Decimal128(7, 4)),
+        );
         check(T::Decimal64(5, 2), T::Int32, Some(T::Decimal128(12, 2)));
         check(T::Decimal256(50, 2), T::Int32, Some(T::Decimal256(50, 2)));
-        check(T::Decimal128(38, 0), T::Decimal128(38, 10), Some(T::Decimal128(38, 10)));
+        check(
+            T::Decimal128(38, 0),
+            T::Decimal128(38, 10),
+            Some(T::Decimal128(38, 10)),
+        );
         check(T::Decimal128(5, 2), T::Float32, Some(T::Float64));
         check(T::Utf8, T::LargeUtf8, Some(T::Utf8View));
         check(T::Binary, T::FixedSizeBinary(4), Some(T::BinaryView));
@@ -259,10 +284,22 @@ mod tests {
         check(T::Boolean, T::Int8, None);
         let timestamp = |unit| T::Timestamp(unit, None);
         let zoned = |unit, zone: &str| T::Timestamp(unit, Some(zone.into()));
-        check(T::Date32, timestamp(TimeUnit::Second), Some(timestamp(TimeUnit::Second)));
-        check(T::Date64, timestamp(TimeUnit::Second), Some(timestamp(TimeUnit::Millisecond)));
+        check(
+            T::Date32,
+            timestamp(TimeUnit::Second),
+            Some(timestamp(TimeUnit::Second)),
+        );
+        check(
+            T::Date64,
+            timestamp(TimeUnit::Second),
+            Some(timestamp(TimeUnit::Millisecond)),
+        );
         check(T::Date32, zoned(TimeUnit::Second, "UTC"), None);
-        check(timestamp(TimeUnit::Second), zoned(TimeUnit::Second, "UTC"), None);
+        check(
+            timestamp(TimeUnit::Second),
+            zoned(TimeUnit::Second, "UTC"),
+            None,
+        );
         check(
             zoned(TimeUnit::Second, "+01:00"),
             zoned(TimeUnit::Nanosecond, "UTC"),

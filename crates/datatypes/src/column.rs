@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use arrow::array::downcast_integer_array;
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, AsArray, PrimitiveArray, UInt32Array, new_empty_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute;
 use arrow::datatypes::{DataType, RunEndIndexType, UInt32Type};
-use arrow::array::downcast_integer_array;
 
 use crate::{Error, Result, ScalarValue};
 
@@ -67,7 +67,10 @@ impl Column {
             DataType::Dictionary(_, _) => {
                 let dictionary = array.as_any_dictionary();
                 let values = plain(dictionary.values())?;
-                Encoding::Dictionary { codes: codes(dictionary.keys()), values }
+                Encoding::Dictionary {
+                    codes: codes(dictionary.keys()),
+                    values,
+                }
             }
             DataType::RunEndEncoded(ends, _) => match ends.data_type() {
                 DataType::Int16 => runs::<arrow::datatypes::Int16Type>(array)?,
@@ -76,18 +79,27 @@ impl Column {
             },
             _ => Encoding::Flat(Arc::clone(array)),
         };
-        Ok(Self { data_type, encoding })
+        Ok(Self {
+            data_type,
+            encoding,
+        })
     }
 
     /// A column of a plain array (no dictionary, no run ends).
     pub fn flat(array: ArrayRef) -> Self {
         debug_assert!(!is_encoded(array.data_type()), "{}", array.data_type());
-        Self { data_type: array.data_type().clone(), encoding: Encoding::Flat(array) }
+        Self {
+            data_type: array.data_type().clone(),
+            encoding: Encoding::Flat(array),
+        }
     }
 
     /// A column of `len` times the same value.
     pub fn constant(value: ScalarValue, len: usize) -> Self {
-        Self { data_type: value.data_type().clone(), encoding: Encoding::Constant { value, len } }
+        Self {
+            data_type: value.data_type().clone(),
+            encoding: Encoding::Constant { value, len },
+        }
     }
 
     /// A column of codes into plain values; its type is that of the values. Every valid code must
@@ -95,13 +107,19 @@ impl Column {
     pub fn dictionary(codes: UInt32Array, values: ArrayRef) -> Self {
         debug_assert!(!is_encoded(values.data_type()), "{}", values.data_type());
         let data_type = values.data_type().clone();
-        Self { data_type, encoding: Encoding::Dictionary { codes, values } }
+        Self {
+            data_type,
+            encoding: Encoding::Dictionary { codes, values },
+        }
     }
 
     /// A column of no rows.
     pub fn empty(data_type: &DataType) -> Self {
         let array = new_empty_array(value_type(data_type));
-        Self { data_type: data_type.clone(), encoding: Encoding::Flat(array) }
+        Self {
+            data_type: data_type.clone(),
+            encoding: Encoding::Flat(array),
+        }
     }
 
     /// The logical type, as the schema declares it.
@@ -187,12 +205,13 @@ impl Column {
                 else {
                     return codes.nulls().filter(|n| n.null_count() > 0).cloned();
                 };
-                let valid = |code: Option<u32>| {
-                    code.is_some_and(|c| value_nulls.is_valid(c as usize))
-                };
+                let valid =
+                    |code: Option<u32>| code.is_some_and(|c| value_nulls.is_valid(c as usize));
                 Some(codes.iter().map(valid).collect::<Vec<bool>>().into())
             }
-            Encoding::Constant { value, len } => value.is_null().then(|| NullBuffer::new_null(*len)),
+            Encoding::Constant { value, len } => {
+                value.is_null().then(|| NullBuffer::new_null(*len))
+            }
         }
     }
 
@@ -225,9 +244,15 @@ impl Column {
                 codes: codes.slice(offset, len),
                 values: Arc::clone(values),
             },
-            Encoding::Constant { value, .. } => Encoding::Constant { value: value.clone(), len },
+            Encoding::Constant { value, .. } => Encoding::Constant {
+                value: value.clone(),
+                len,
+            },
         };
-        Self { data_type: self.data_type.clone(), encoding }
+        Self {
+            data_type: self.data_type.clone(),
+            encoding,
+        }
     }
 
     /// The column in another encoding: every value in a dictionary of its own. A verification
@@ -280,12 +305,18 @@ pub fn value_type(data_type: &DataType) -> &DataType {
 }
 
 fn is_encoded(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Dictionary(_, _) | DataType::RunEndEncoded(_, _))
+    matches!(
+        data_type,
+        DataType::Dictionary(_, _) | DataType::RunEndEncoded(_, _)
+    )
 }
 
 fn plain(values: &ArrayRef) -> Result<ArrayRef> {
     if is_encoded(values.data_type()) {
-        return Err(Error::unsupported(format!("the nested encoding {}", values.data_type())));
+        return Err(Error::unsupported(format!(
+            "the nested encoding {}",
+            values.data_type()
+        )));
     }
     Ok(Arc::clone(values))
 }
@@ -310,11 +341,17 @@ fn codes(keys: &dyn Array) -> UInt32Array {
 /// Run ends as codes: the number of the run, for each row.
 fn runs<T: RunEndIndexType>(array: &ArrayRef) -> Result<Encoding> {
     let Some(run) = array.as_run_opt::<T>() else {
-        return Err(Error::internal(format!("{} is no run array", array.data_type())));
+        return Err(Error::internal(format!(
+            "{} is no run array",
+            array.data_type()
+        )));
     };
     let codes = (0..run.len()).map(|row| run.get_physical_index(row) as u32);
     let codes = UInt32Array::from_iter_values(codes);
-    Ok(Encoding::Dictionary { codes, values: plain(run.values())? })
+    Ok(Encoding::Dictionary {
+        codes,
+        values: plain(run.values())?,
+    })
 }
 
 /// `take` whose indices are in range by construction.
@@ -334,7 +371,11 @@ mod tests {
     use arrow::datatypes::{Int8Type, Int32Type};
 
     fn texts(array: &ArrayRef) -> Vec<Option<String>> {
-        array.as_string::<i32>().iter().map(|v| v.map(str::to_owned)).collect()
+        array
+            .as_string::<i32>()
+            .iter()
+            .map(|v| v.map(str::to_owned))
+            .collect()
     }
 
     #[test]
@@ -343,9 +384,8 @@ mod tests {
         let values = StringArray::from(vec![Some("a"), Some("b"), None]);
         let dictionary: ArrayRef = Arc::new(DictionaryArray::new(keys, Arc::new(values)));
         let ends = PrimitiveArray::<Int32Type>::from(vec![2, 3]);
-        let run: ArrayRef = Arc::new(
-            RunArray::try_new(&ends, &StringArray::from(vec![Some("x"), None])).unwrap(),
-        );
+        let run: ArrayRef =
+            Arc::new(RunArray::try_new(&ends, &StringArray::from(vec![Some("x"), None])).unwrap());
         let check = |array: &ArrayRef, want: &[Option<&str>]| {
             let column = Column::from_arrow(array).unwrap();
             assert_eq!(column.value_type(), &DataType::Utf8);
@@ -376,7 +416,10 @@ mod tests {
         assert!(constant.value(4).is_err());
         let flat = Column::flat(Arc::new(Int64Array::from(vec![1, 2, 3])));
         assert_eq!(flat.slice(1, 2).value(0).unwrap().as_i128(), Some(2));
-        assert_eq!(flat.dictionary_encoded().value(2).unwrap().as_i128(), Some(3));
+        assert_eq!(
+            flat.dictionary_encoded().value(2).unwrap().as_i128(),
+            Some(3)
+        );
         assert!(flat.nulls().is_none());
     }
 }

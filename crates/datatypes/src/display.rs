@@ -14,13 +14,15 @@ pub fn format_value(array: &dyn Array, row: usize) -> String {
     }
     match array.data_type() {
         _ if array.is_null(row) => "NULL".to_owned(),
-        DataType::Float16 => {
-            format_float(f64::from(array.as_primitive::<Float16Type>().value(row).to_f32()))
-        }
+        DataType::Float16 => format_float(f64::from(
+            array.as_primitive::<Float16Type>().value(row).to_f32(),
+        )),
         DataType::Float32 => format!("{:?}", array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => format_float(array.as_primitive::<Float64Type>().value(row)),
         _ => {
-            let options = FormatOptions::new().with_null("NULL").with_display_error(true);
+            let options = FormatOptions::new()
+                .with_null("NULL")
+                .with_display_error(true);
             match ArrayFormatter::try_new(array, &options) {
                 Ok(formatter) => formatter.value(row).to_string(),
                 // A type that Arrow cannot print.
@@ -46,9 +48,22 @@ mod tests {
 
     #[test]
     fn floats_read_back() {
-        for value in [1.0, 0.1, -0.0, 1e16, 1e-7, f64::MAX, f64::MIN_POSITIVE, 12345.678] {
+        for value in [
+            1.0,
+            0.1,
+            -0.0,
+            1e16,
+            1e-7,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            12345.678,
+        ] {
             let text = format_float(value);
-            assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits(), "{text}");
+            assert_eq!(
+                text.parse::<f64>().unwrap().to_bits(),
+                value.to_bits(),
+                "{text}"
+            );
             assert!(text.contains(['.', 'e']), "{text}");
         }
         assert_eq!(format_value(&Float32Array::from(vec![0.1]), 0), "0.1");
@@ -57,9 +72,14 @@ mod tests {
     #[test]
     fn values_of_other_types() {
         let check = |array: &dyn Array, want: &str| assert_eq!(format_value(array, 0), want);
-        check(&TimestampMicrosecondArray::from(vec![0]), "1970-01-01T00:00:00");
+        check(
+            &TimestampMicrosecondArray::from(vec![0]),
+            "1970-01-01T00:00:00",
+        );
         check(&BinaryArray::from_vec(vec![b"\x01\xff"]), "01ff");
-        let decimal = Decimal128Array::from(vec![-5]).with_precision_and_scale(3, 2).unwrap();
+        let decimal = Decimal128Array::from(vec![-5])
+            .with_precision_and_scale(3, 2)
+            .unwrap();
         check(&decimal, "-0.05");
     }
 }

@@ -148,58 +148,90 @@ struct Inner {
 impl Error {
     /// An error of this kind, without context.
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Arc::new(Inner { kind, context: Vec::new(), source: None }))
+        Self(Arc::new(Inner {
+            kind,
+            context: Vec::new(),
+            source: None,
+        }))
     }
 
     /// An error of this kind that another crate's error caused.
     pub fn external(kind: ErrorKind, source: impl StdError + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner { kind, context: Vec::new(), source: Some(Arc::new(source)) }))
+        Self(Arc::new(Inner {
+            kind,
+            context: Vec::new(),
+            source: Some(Arc::new(source)),
+        }))
     }
 
     /// [`ErrorKind::InvalidInput`].
     pub fn invalid_input(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::InvalidInput { message: message.into() })
+        Self::new(ErrorKind::InvalidInput {
+            message: message.into(),
+        })
     }
 
     /// [`ErrorKind::ColumnNotFound`].
     pub fn column_not_found(name: impl Into<String>, candidates: Vec<String>) -> Self {
-        Self::new(ErrorKind::ColumnNotFound { name: name.into(), candidates })
+        Self::new(ErrorKind::ColumnNotFound {
+            name: name.into(),
+            candidates,
+        })
     }
 
     /// [`ErrorKind::AmbiguousColumn`].
     pub fn ambiguous_column(name: impl Into<String>, candidates: Vec<String>) -> Self {
-        Self::new(ErrorKind::AmbiguousColumn { name: name.into(), candidates })
+        Self::new(ErrorKind::AmbiguousColumn {
+            name: name.into(),
+            candidates,
+        })
     }
 
     /// [`ErrorKind::TypeMismatch`].
     pub fn type_mismatch(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::TypeMismatch { message: message.into() })
+        Self::new(ErrorKind::TypeMismatch {
+            message: message.into(),
+        })
     }
 
     /// [`ErrorKind::Unsupported`].
     pub fn unsupported(feature: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unsupported { feature: feature.into() })
+        Self::new(ErrorKind::Unsupported {
+            feature: feature.into(),
+        })
     }
 
     /// [`ErrorKind::Evaluation`].
     pub fn evaluation(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Evaluation { message: message.into() })
+        Self::new(ErrorKind::Evaluation {
+            message: message.into(),
+        })
     }
 
     /// [`ErrorKind::Data`].
     pub fn data(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Data { message: message.into() })
+        Self::new(ErrorKind::Data {
+            message: message.into(),
+        })
     }
 
     /// [`ErrorKind::Io`], from the system's error.
     pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         let message = source.to_string();
-        Self::external(ErrorKind::Io { path: path.into(), message }, source)
+        Self::external(
+            ErrorKind::Io {
+                path: path.into(),
+                message,
+            },
+            source,
+        )
     }
 
     /// [`ErrorKind::ResourcesExhausted`].
     pub fn resources_exhausted(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::ResourcesExhausted { message: message.into() })
+        Self::new(ErrorKind::ResourcesExhausted {
+            message: message.into(),
+        })
     }
 
     /// [`ErrorKind::Cancelled`].
@@ -209,7 +241,9 @@ impl Error {
 
     /// [`ErrorKind::Internal`].
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal { message: message.into() })
+        Self::new(ErrorKind::Internal {
+            message: message.into(),
+        })
     }
 
     /// What went wrong.
@@ -310,7 +344,11 @@ fn suggestion(name: &str, candidates: &[String]) -> String {
         None if candidates.is_empty() => ": there are no columns".to_owned(),
         None => {
             let listed: Vec<&str> = candidates.iter().take(LISTED).map(String::as_str).collect();
-            let rest = if candidates.len() > LISTED { ", .." } else { "" };
+            let rest = if candidates.len() > LISTED {
+                ", .."
+            } else {
+                ""
+            };
             format!(": the columns are {}{rest}", listed.join(", "))
         }
     }
@@ -339,7 +377,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|s| s.as_ref() as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_ref()
+            .map(|s| s.as_ref() as &(dyn StdError + 'static))
     }
 }
 
@@ -368,9 +409,18 @@ mod tests {
     fn suggestions_are_near_or_absent() {
         let names = vec!["state".to_owned(), "salary".to_owned()];
         let text = |name: &str| Error::column_not_found(name, names.clone()).to_string();
-        assert_eq!(text("stat"), "column 'stat' not found: did you mean 'state'?");
-        assert_eq!(text("State"), "column 'State' not found: did you mean 'state'?");
-        assert_eq!(text("xyz"), "column 'xyz' not found: the columns are state, salary");
+        assert_eq!(
+            text("stat"),
+            "column 'stat' not found: did you mean 'state'?"
+        );
+        assert_eq!(
+            text("State"),
+            "column 'State' not found: did you mean 'state'?"
+        );
+        assert_eq!(
+            text("xyz"),
+            "column 'xyz' not found: the columns are state, salary"
+        );
         assert_eq!(
             Error::column_not_found("a", vec![]).to_string(),
             "column 'a' not found: there are no columns"
@@ -391,7 +441,10 @@ mod tests {
 
     #[test]
     fn io_errors_keep_their_source() {
-        let error = Error::io("no/such", std::io::Error::from(std::io::ErrorKind::NotFound));
+        let error = Error::io(
+            "no/such",
+            std::io::Error::from(std::io::ErrorKind::NotFound),
+        );
         assert!(error.to_string().starts_with("no/such: "), "{error}");
         assert!(error.source().is_some());
     }

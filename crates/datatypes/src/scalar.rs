@@ -60,7 +60,10 @@ impl ScalarValue {
     /// `Internal` when there is no such row.
     pub fn from_array(array: &dyn Array, row: usize) -> Result<Self> {
         if row >= array.len() {
-            return Err(Error::internal(format!("row {row} of {} rows", array.len())));
+            return Err(Error::internal(format!(
+                "row {row} of {} rows",
+                array.len()
+            )));
         }
         Ok(Self(array.slice(row, 1)))
     }
@@ -83,7 +86,10 @@ impl ScalarValue {
 
     /// The value of a boolean that is not null.
     pub fn as_bool(&self) -> Option<bool> {
-        self.0.as_boolean_opt().filter(|a| a.is_valid(0)).map(|a| a.value(0))
+        self.0
+            .as_boolean_opt()
+            .filter(|a| a.is_valid(0))
+            .map(|a| a.value(0))
     }
 
     /// The value of any integer that is not null.
@@ -211,12 +217,18 @@ impl fmt::Debug for ScalarValue {
 impl ScalarValue {
     /// Days since 1970-01-01 of a `Date32` that is not null.
     pub fn as_days(&self) -> Option<i32> {
-        self.0.as_primitive_opt::<Date32Type>().filter(|a| a.is_valid(0)).map(|a| a.value(0))
+        self.0
+            .as_primitive_opt::<Date32Type>()
+            .filter(|a| a.is_valid(0))
+            .map(|a| a.value(0))
     }
 
     /// The unscaled digits of a `Decimal128` that is not null.
     pub fn as_decimal_digits(&self) -> Option<i128> {
-        self.0.as_primitive_opt::<Decimal128Type>().filter(|a| a.is_valid(0)).map(|a| a.value(0))
+        self.0
+            .as_primitive_opt::<Decimal128Type>()
+            .filter(|a| a.is_valid(0))
+            .map(|a| a.value(0))
     }
 }
 
@@ -242,7 +254,10 @@ mod tests {
         check(ScalarValue::date(10561), "Date32('1998-12-01')");
         check(ScalarValue::null(&DataType::Null), "NULL");
         check(None::<i32>.into(), "Int32(NULL)");
-        check(ScalarValue::decimal(5, 3, 2).unwrap(), "Decimal(0.05, 3, 2)");
+        check(
+            ScalarValue::decimal(5, 3, 2).unwrap(),
+            "Decimal(0.05, 3, 2)",
+        );
     }
 
     #[test]

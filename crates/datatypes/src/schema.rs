@@ -44,7 +44,7 @@ pub struct Field {
     name: Name,
     data_type: DataType,
     nullable: bool,
-    metadata: Option<Arc<Metadata>>,
+    metadata: Metadata,
 }
 
 impl Field {
@@ -56,7 +56,7 @@ impl Field {
             name: name.into(),
             data_type,
             nullable,
-            metadata: None,
+            metadata: Metadata::default(),
         }
     }
 
@@ -131,19 +131,19 @@ impl Field {
 
     /// The Arrow field of this name and type.
     pub fn to_arrow(&self) -> ArrowField {
-        let field = ArrowField::new(self.name.as_ref(), self.data_type.clone(), self.nullable);
-        match &self.metadata {
-            Some(metadata) => field.with_metadata(metadata.as_ref().clone()),
-            None => field,
-        }
+        ArrowField::new(self.name.as_ref(), self.data_type.clone(), self.nullable)
+            .with_metadata(self.metadata.clone())
     }
 
     /// A column like this Arrow field, with a fresh id.
     pub fn from_arrow(field: &ArrowField) -> Self {
-        let metadata = (!field.metadata().is_empty()).then(|| Arc::new(field.metadata().clone()));
         Self {
-            metadata,
-            ..Self::new(field.name().as_str(), field.data_type().clone(), field.is_nullable())
+            metadata: field.metadata().clone(),
+            ..Self::new(
+                field.name().as_str(),
+                field.data_type().clone(),
+                field.is_nullable(),
+            )
         }
     }
 }
@@ -170,12 +170,22 @@ pub struct Schema {
 impl Schema {
     /// A schema of these columns.
     pub fn new(fields: Vec<Field>) -> Self {
-        Self { fields, by_id: OnceLock::new(), by_name: OnceLock::new() }
+        Self {
+            fields,
+            by_id: OnceLock::new(),
+            by_name: OnceLock::new(),
+        }
     }
 
     /// The columns of an Arrow schema, with fresh ids.
     pub fn from_arrow(schema: &ArrowSchema) -> Self {
-        Self::new(schema.fields().iter().map(|f| Field::from_arrow(f)).collect())
+        Self::new(
+            schema
+                .fields()
+                .iter()
+                .map(|f| Field::from_arrow(f))
+                .collect(),
+        )
     }
 
     /// The Arrow schema of these names and types.
@@ -220,7 +230,12 @@ impl Schema {
             return self.fields.iter().position(|f| f.id == id);
         }
         let map = self.by_id.get_or_init(|| {
-            self.fields.iter().enumerate().rev().map(|(i, f)| (f.id, i)).collect()
+            self.fields
+                .iter()
+                .enumerate()
+                .rev()
+                .map(|(i, f)| (f.id, i))
+                .collect()
         });
         map.get(&id).copied()
     }
@@ -279,7 +294,13 @@ impl Schema {
         let qualified = text.contains('.');
         self.fields
             .iter()
-            .map(|f| if qualified { f.qualified_name() } else { f.name.to_string() })
+            .map(|f| {
+                if qualified {
+                    f.qualified_name()
+                } else {
+                    f.name.to_string()
+                }
+            })
             .collect()
     }
 }
@@ -310,7 +331,11 @@ mod tests {
 
     fn field(qualifier: &str, name: &str) -> Field {
         let field = Field::new(name, DataType::Int64, true);
-        if qualifier.is_empty() { field } else { field.with_qualifiers([Name::from(qualifier)]) }
+        if qualifier.is_empty() {
+            field
+        } else {
+            field.with_qualifiers([Name::from(qualifier)])
+        }
     }
 
     #[test]

@@ -30,13 +30,19 @@ impl Selection {
 
     /// None of `len` rows.
     pub fn none(len: usize) -> Self {
-        Self { len, rows: Some(Vec::new()) }
+        Self {
+            len,
+            rows: Some(Vec::new()),
+        }
     }
 
     /// These of `len` rows, which must be ascending, without repeats, and below `len`.
     pub fn from_rows(len: usize, rows: Vec<u32>) -> Self {
         debug_assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
-        debug_assert!(rows.last().is_none_or(|&r| (r as usize) < len), "rows are in range");
+        debug_assert!(
+            rows.last().is_none_or(|&r| (r as usize) < len),
+            "rows are in range"
+        );
         let rows = (rows.len() < len).then_some(rows);
         Self { len, rows }
     }
@@ -80,7 +86,11 @@ impl Selection {
 
     /// The rows that count, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let all = if self.rows.is_none() { 0..self.len } else { 0..0 };
+        let all = if self.rows.is_none() {
+            0..self.len
+        } else {
+            0..0
+        };
         all.chain(self.rows.iter().flatten().map(|&row| row as usize))
     }
 

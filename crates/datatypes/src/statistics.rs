@@ -105,7 +105,6 @@ pub struct TableStatistics {
     pub columns: Vec<ColumnStatistics>,
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::Precision::{Estimated, Exact, Unknown};

@@ -233,9 +233,9 @@ fn fold_stack<'a, T: TreeNode, R>(
 /// The first error of `f`.
 pub fn transform_up<T: TreeNode>(
     root: T,
-    mut f: impl FnMut(T) -> Result<Transformed<T>>,
+    f: impl FnMut(T) -> Result<Transformed<T>>,
 ) -> Result<Transformed<T>> {
-    transform(root, |node| Ok(Transformed::no(node)), |node| f(node))
+    transform(root, |node| Ok(Transformed::no(node)), f)
 }
 
 /// Rewrites each node before its children (those of the rewritten node).
@@ -244,9 +244,9 @@ pub fn transform_up<T: TreeNode>(
 /// The first error of `f`.
 pub fn transform_down<T: TreeNode>(
     root: T,
-    mut f: impl FnMut(T) -> Result<Transformed<T>>,
+    f: impl FnMut(T) -> Result<Transformed<T>>,
 ) -> Result<Transformed<T>> {
-    transform(root, |node| f(node), |node| Ok(Transformed::no(node)))
+    transform(root, f, |node| Ok(Transformed::no(node)))
 }
 
 /// A node that waits for its children to be rewritten.
@@ -329,3 +329,6 @@ fn transform<T: TreeNode>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,7 @@ fn check_node(plan: &LogicalPlan) -> Result<()> {
     match plan {
         LogicalPlan::Scan(scan) => {
             for filter in scan.filters() {
-                check_boolean(filter, scan.columns())?;
+                check_boolean(&filter.expr, scan.columns())?;
             }
         }
         LogicalPlan::Filter(filter) => check_boolean(filter.predicate(), filter.input().schema())?,

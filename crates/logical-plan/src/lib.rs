@@ -37,7 +37,7 @@ pub mod source_conformance;
 pub use builder::LogicalPlanBuilder;
 pub use invariants::{check_invariants, check_same_schema};
 pub use mem_table::MemTable;
-pub use node::{Extension, ExtensionNode, Filter, Limit, Projection, Scan, Union};
+pub use node::{Extension, ExtensionNode, Filter, Limit, Projection, PushedFilter, Scan, Union};
 pub use plan::{LogicalPlan, Origin, PlanChild, PlanNode};
 pub use prune::{Verdict, prune};
 pub use sink::{SinkStatus, SinkWriter, TableSink, WriteSummary};

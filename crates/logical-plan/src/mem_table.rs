@@ -36,7 +36,7 @@ const SPLIT_ROWS: usize = 128 << 10;
 /// let batch = RecordBatch::try_from_iter([("id", ids as _)]).map_err(esker_datatypes::Error::from)?;
 /// let table = MemTable::try_new(vec![batch.clone(), batch])?;
 /// assert_eq!(table.properties().statistics.rows.exact(), Some(6));
-/// assert_eq!(table.schema().to_string(), "id: Int64?");
+/// assert_eq!(table.schema().to_string(), "id: Int64");
 /// # Ok::<(), esker_datatypes::Error>(())
 /// ```
 pub struct MemTable {
@@ -86,10 +86,6 @@ impl MemTable {
     /// # Errors
     /// `InvalidInput` when a batch has other names or types, or nulls where the schema has none,
     /// naming batch and column; `Unsupported` for a dictionary within a dictionary.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the table takes the batches over"
-    )]
     pub fn with_schema(schema: ArrowSchemaRef, batches: Vec<RecordBatch>) -> Result<Self> {
         let mut chunks = Vec::with_capacity(batches.len());
         let mut rows = 0;
@@ -229,7 +225,7 @@ impl TableSource for MemTable {
         }
     }
 
-    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+    fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
         vec![FilterPushdown::Exact; filters.len()]
     }
 

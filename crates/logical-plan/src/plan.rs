@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
 use esker_datatypes::{ColumnId, Error, Field, Result, Schema, SchemaRef};
-use esker_logical_expr::tree::{self, Child, Transformed, TreeNode, Visit};
+use esker_logical_expr::tree::{self, Child, Transformed, TreeNode};
 use esker_logical_expr::{Expr, re_id};
 
 use crate::mem_table::MemTable;
@@ -16,7 +16,7 @@ use crate::node::{Extension, Filter, Limit, Projection, Scan, Union};
 pub type PlanChild = Child<LogicalPlan>;
 
 /// The call of the user's program that made a node: errors while running show it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The method's name.
     pub method: &'static str,
@@ -260,16 +260,12 @@ impl LogicalPlan {
         Ok(fresh.data)
     }
 
-    /// Whether a column of one plan is one of the other too.
+    /// Whether a column of one plan's result is one of the other's too: a node that puts both side
+    /// by side could not tell them apart.
     pub fn shares_columns_with(&self, other: &Self) -> bool {
-        let mut ids = std::collections::HashSet::new();
-        tree::visit(self, |plan| {
-            ids.extend(plan.schema().fields().iter().map(Field::id));
-            Visit::Continue
-        });
-        tree::any(other, |plan| {
-            plan.schema().fields().iter().any(|f| ids.contains(&f.id()))
-        })
+        let other = other.schema();
+        let mut fields = self.schema().fields().iter();
+        fields.any(|field| other.index_of(field.id()).is_some())
     }
 
     /// The root node's line of the plan text.

@@ -66,7 +66,7 @@ pub fn prune(
     let possible = bounds(expr, &|id| {
         position(id)
             .and_then(|column| stats.interval(column))
-            .unwrap_or_else(unknown)
+            .unwrap_or_else(Interval::anything)
     });
     if !possible.may_be_true() || !may_match(expr, position, stats) {
         return Verdict::Drop;
@@ -76,12 +76,6 @@ pub fn prune(
     } else {
         Verdict::Maybe
     }
-}
-
-/// A column of which not even the type is known. Floats are unbounded, perhaps NaN or null, and
-/// are bounded by nothing of another type: so nothing follows from this.
-fn unknown() -> Interval {
-    Interval::unknown(&DataType::Float64)
 }
 
 /// Whether the predicate may be TRUE, by what its equalities look for.

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use esker_datatypes::{Batch, Buffers, Result, SchemaRef, Selection, TableStatistics};
+use esker_datatypes::{Batch, Buffers, Result, Schema, SchemaRef, Selection, TableStatistics};
 use esker_logical_expr::{Expr, Interval};
 use esker_runtime::{QueryContext, TaskContext};
 
@@ -19,8 +19,10 @@ pub trait TableSource: Send + Sync + Debug {
         SourceProperties::default()
     }
 
-    /// What a scan would do with each of these resolved, coerced predicates.
-    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+    /// What a scan would do with each of these resolved, coerced predicates. `columns` are the
+    /// source's columns as the plan knows them: a predicate's column ids are theirs.
+    fn supports_filters(&self, filters: &[&Expr], columns: &Schema) -> Vec<FilterPushdown> {
+        let _ = columns;
         vec![FilterPushdown::Unsupported; filters.len()]
     }
 
@@ -77,6 +79,8 @@ pub enum FilterPushdown {
 /// What is asked of a scan.
 #[derive(Clone, Debug)]
 pub struct ScanRequest {
+    /// The source's columns as the plan knows them: the ids in [`ScanFilter::expr`] are theirs.
+    pub schema: SchemaRef,
     /// The columns to read, by position in the source, ascending: those delivered and those that
     /// only filters use.
     pub columns: Vec<usize>,

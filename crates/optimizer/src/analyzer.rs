@@ -117,3 +117,81 @@ fn aligned_column(from: &Field, to: &DataType) -> (Expr, Field) {
         .with_type(to.clone());
     (cast(column, to), field)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_util::{filter, project, scan, scan_of, union};
+    use esker_datatypes::ErrorKind;
+    use esker_logical_expr::{col, lit};
+    use esker_logical_plan::FilterPushdown;
+
+    fn check(plan: LogicalPlan) -> String {
+        Analyzer::analyze(plan).unwrap().to_string()
+    }
+
+    #[test]
+    fn operands_get_their_types() {
+        let plan = project(
+            filter(scan("t"), col("d").lt(col("a"))),
+            [col("d") / 2, col("f") * 2],
+        );
+        insta::assert_snapshot!(check(plan), @r"
+        Projection: CAST(#d AS Float64) / 2.0, #f * 2.0
+            Filter: CAST(#d AS Int64) < #a
+                Scan: t; projection=None
+        ");
+    }
+
+    #[test]
+    fn predicates_become_plain_truth_values() {
+        let coded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Boolean));
+        let schema = Schema::new(vec![Field::new("p", coded, true)]);
+        let plan = filter(
+            scan_of("t", schema, |_| FilterPushdown::Unsupported),
+            col("p"),
+        );
+        let plan = filter(plan, lit(ScalarValue::null(&DataType::Null)));
+        insta::assert_snapshot!(check(plan), @r"
+        Filter: Boolean(NULL)
+            Filter: CAST(#p AS Boolean)
+                Scan: t; projection=None
+        ");
+    }
+
+    #[test]
+    fn only_the_inputs_of_a_union_that_differ_are_cast() {
+        let ints = project(scan("t"), [col("a").alias("x"), col("s")]);
+        let small = project(scan("u"), [col("d").alias("x"), col("s")]);
+        let plan = Analyzer::analyze(union([ints, small])).unwrap();
+        insta::assert_snapshot!(plan, @r"
+        Union
+            Projection: #a as x, #s
+                Scan: t; projection=None
+            Projection: CAST(#x AS Int64), #s
+                Projection: #d as x, #s
+                    Scan: u; projection=None
+        ");
+        insta::assert_snapshot!(check(plan.clone()), @r"
+        Union
+            Projection: #a as x, #s
+                Scan: t; projection=None
+            Projection: CAST(#x AS Int64), #s
+                Projection: #d as x, #s
+                    Scan: u; projection=None
+        ");
+    }
+
+    #[test]
+    fn a_column_that_is_not_resolved_is_our_mistake() {
+        let input = scan("t");
+        let field = Field::new("a", DataType::Int64, true);
+        let schema = Schema::new(vec![field]).into();
+        let plan = Projection::from_parts(vec![col("a")], schema, input.into()).unwrap();
+        let error = Analyzer::analyze(LogicalPlan::Projection(plan)).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Internal { .. }),
+            "{error}"
+        );
+    }
+}

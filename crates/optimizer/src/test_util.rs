@@ -26,7 +26,7 @@ impl TableSource for Mock {
         Arc::clone(&self.schema)
     }
 
-    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+    fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
         filters.iter().map(|filter| (self.answer)(filter)).collect()
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use esker_datatypes::{DataType, Field, Result, Schema};
 use esker_logical_expr::tree::Transformed;
 use esker_logical_expr::{Expr, col, lit};
-use esker_logical_plan::{FilterPushdown, LogicalPlan, Origin, Projection, check_invariants};
+use esker_logical_plan::{
+    Extension, ExtensionNode, FilterPushdown, LogicalPlan, Origin, Projection, check_invariants,
+};
 
 use crate::test_util::{filter, limit, project, scan, scan_of, scan_with, union};
 use crate::{Analyzer, DropNoops, Optimizer, OptimizerRule};
@@ -150,7 +152,7 @@ fn each_rule_can_be_switched_off() {
             union([project(scan("u"), [col("a"), col("f")])]),
         ]);
         let named = project(inner, [col("a"), (col("f") + (lit(1.0) + 2.0)).alias("g")]);
-        limit(0, 9, project(filter(named, col("a").gt(1)), [col("g") * 2]))
+        limit(0, 9, project(filter(named, col("g").gt(1)), [col("g") * 2]))
     };
     let all = check(plan());
     for rule in Optimizer::new().rule_names() {
@@ -169,6 +171,48 @@ fn each_rule_can_be_switched_off() {
         error.starts_with("there is no rule 'x': the rules are simplify_expressions, "),
         "{error}"
     );
+}
+
+/// Somebody's own relation.
+#[derive(Debug)]
+struct Shuffle;
+
+impl ExtensionNode for Shuffle {
+    fn schema(&self, inputs: &[&Schema], _exprs: &[Expr]) -> Result<Schema> {
+        Ok(inputs
+            .iter()
+            .flat_map(|input| input.fields().iter().cloned())
+            .collect())
+    }
+
+    fn describe(&self, exprs: &[Expr]) -> String {
+        format!("Shuffle: {exprs:?}")
+    }
+}
+
+#[test]
+fn rules_stop_at_an_extension_and_go_on_below() {
+    let below = filter(
+        project(scan("t"), [col("a"), col("d")]),
+        col("a").gt(1).and(lit(true)),
+    );
+    let node = Extension::try_new(
+        Arc::new(Shuffle),
+        vec![col("d") + (lit(1) + 2)],
+        vec![below],
+    );
+    let plan = project(
+        filter(LogicalPlan::Extension(node.unwrap()), col("a").lt(9)),
+        [col("a")],
+    );
+    insta::assert_snapshot!(check(limit(0, 5, plan)), @r"
+    Projection: #a
+        Limit: 5
+            Filter: #a < Int64(9)
+                Shuffle: [#d + 3]
+                    Filter: #a > Int64(1)
+                        Scan: t; projection=[a, d]
+    ");
 }
 
 /// Forgets the last column.

@@ -121,11 +121,12 @@ impl Planner {
         };
         let mut columns: BTreeSet<usize> = delivered.iter().copied().collect();
         for filter in scan.filters() {
-            for id in columns_of(filter)? {
+            for id in columns_of(&filter.expr)? {
                 let at = scan.columns().index_of(id);
                 columns.insert(at.ok_or_else(|| {
                     Error::internal(format!(
-                        "a scan filters by a column it does not have: {filter}"
+                        "a scan filters by a column it does not have: {}",
+                        filter.expr
                     ))
                 })?);
             }
@@ -142,14 +143,15 @@ impl Planner {
             .collect::<Result<_, _>>()
             .map_err(|_| Error::internal("a scan delivers a column it does not read"))?;
         let mut filters = Vec::with_capacity(scan.filters().len());
-        for expr in scan.filters() {
-            let predicate = CompiledPredicate::new(expr, &read)?;
+        for filter in scan.filters() {
+            let predicate = CompiledPredicate::new(&filter.expr, &read, filter.origin)?;
             filters.push(ScanFilter {
-                expr: Some(expr.clone()),
+                expr: Some(filter.expr.clone()),
                 predicate,
             });
         }
         let options = ScanOptions {
+            schema: Arc::clone(scan.columns()),
             columns,
             projection,
             filters,

@@ -13,7 +13,8 @@ use esker_datatypes::{Buffers, Column, Error, Result, Selection, value_type};
 use esker_kernels::cast::{CastMode, can_cast, cast};
 use esker_kernels::parse;
 
-use super::token::{Dialect, Field, Fields};
+use super::dialect::Dialect;
+use super::records::{Field, Fields};
 
 /// Texts up to this length stand in the view itself.
 const INLINE: usize = 12;

@@ -7,9 +7,11 @@ use esker_datatypes::{Error, Field as Column, Precision, Result, Schema};
 
 use super::CsvOptions;
 use super::decode::can_read;
+use super::dialect::Dialect;
 use super::infer::Kinds;
+use super::records::{Field, Records};
 use super::split::{Chunk, Cursor, newlines};
-use super::token::{Dialect, Fault, Field, Records, Tokenizer};
+use super::token::{Fault, Tokenizer};
 use crate::read_at::{ReadAt, read_full};
 
 /// How much of a file is looked at first.

@@ -8,6 +8,8 @@
 
 /// Fields as arrays.
 mod decode;
+/// Delimiters and quotes.
+mod dialect;
 /// Header and inference.
 mod head;
 /// Types from text.
@@ -16,6 +18,8 @@ mod infer;
 mod options;
 /// Scans.
 mod reader;
+/// Where the fields of a batch are.
+mod records;
 /// Pieces of a file.
 mod split;
 /// Records and fields.
@@ -28,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use esker_datatypes::{Error, Precision, Result, SchemaRef};
+use esker_datatypes::{Error, Precision, Result, Schema, SchemaRef};
 use esker_logical_expr::function::Volatility;
 use esker_logical_expr::{Expr, tree};
 use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
@@ -180,7 +184,7 @@ impl TableSource for CsvSource {
     }
 
     /// `Exact`, but for what gives another answer each time it is asked.
-    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+    fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
         let volatile = |node: &Expr| match node {
             Expr::Function(call) => call.function.properties().volatility == Volatility::Volatile,
             _ => false,

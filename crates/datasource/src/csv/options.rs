@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 use esker_datatypes::{Error, Result};
 
-use super::token::Dialect;
+use super::dialect::Dialect;
 
 /// How a CSV file is to be read. The default: a header, commas, double quotes, types inferred from
 /// the first 1000 rows, and any mistake in the file an error.

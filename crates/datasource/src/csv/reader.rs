@@ -9,8 +9,9 @@ use esker_logical_plan::{Claim, ScanFilter, ScanReader, ScanStatus, TableScan};
 use esker_runtime::TaskContext;
 
 use super::decode::{Decoder, Failure};
+use super::records::Records;
 use super::split::{Chunk, Cursor};
-use super::token::{Fault, Records, Tokenizer};
+use super::token::{Fault, Tokenizer};
 use crate::read_at::ReadAt;
 
 /// A column that a scan reads.

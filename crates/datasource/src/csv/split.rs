@@ -6,7 +6,7 @@ use std::path::Path;
 use esker_datatypes::{Error, Result};
 use memchr::memchr_iter;
 
-use super::token::Dialect;
+use super::dialect::Dialect;
 use crate::read_at::{ReadAt, read_full};
 
 /// How many bytes a split has, about.

@@ -36,6 +36,7 @@ fn fixture(name: &str) -> String {
 fn all_columns(source: &CsvSource, cx: &TaskContext) -> ScanRequest {
     let columns: Vec<usize> = (0..source.schema().len()).collect();
     ScanRequest {
+        schema: source.schema(),
         projection: columns.clone(),
         columns,
         filters: Vec::new(),
@@ -527,6 +528,7 @@ fn filters_and_limits_reach_the_reader() {
             for batch_size in [1, 3, 1024] {
                 let mut cx = TaskContext::standalone();
                 let request = ScanRequest {
+                    schema: source.schema(),
                     columns: columns.to_vec(),
                     projection: projection.to_vec(),
                     filters: filters.clone(),
@@ -615,7 +617,10 @@ fn what_a_source_says_of_itself() {
         (None, Some(2))
     );
     let filter = col("a").gt(lit(1i64));
-    assert_eq!(source.supports_filters(&[&filter]), [FilterPushdown::Exact]);
+    assert_eq!(
+        source.supports_filters(&[&filter], &source.schema()),
+        [FilterPushdown::Exact]
+    );
 }
 
 #[test]

@@ -28,7 +28,10 @@ impl ConditionalExpr for Expr {
 /// assert_eq!(coalesce(["mobile", "home"]).to_string(), "coalesce(#mobile, #home)");
 /// ```
 pub fn coalesce(values: impl IntoIterator<Item = impl IntoExpr>) -> Expr {
-    Expr::function(Arc::new(coalesce::Coalesce), values.into_iter().map(IntoExpr::into_expr))
+    Expr::function(
+        Arc::new(coalesce::Coalesce),
+        values.into_iter().map(IntoExpr::into_expr),
+    )
 }
 
 /// The family's list.

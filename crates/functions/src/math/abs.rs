@@ -18,7 +18,9 @@ impl ScalarFunction for Abs {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        args.first().cloned().ok_or_else(|| Error::internal("abs() without an argument"))
+        args.first()
+            .cloned()
+            .ok_or_else(|| Error::internal("abs() without an argument"))
     }
 
     fn properties(&self) -> FunctionProperties {

@@ -49,7 +49,10 @@ impl ScalarFunction for DivDecimal {
 
     fn properties(&self) -> FunctionProperties {
         // Null for a zero divisor.
-        FunctionProperties::default().fallible().not_strict().with_cost(10.0)
+        FunctionProperties::default()
+            .fallible()
+            .not_strict()
+            .with_cost(10.0)
     }
 
     fn evaluate(&self, args: &[Column], call: &mut Call<'_>) -> Result<Column> {

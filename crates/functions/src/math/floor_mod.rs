@@ -18,7 +18,9 @@ impl ScalarFunction for FloorMod {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        args.first().cloned().ok_or_else(|| Error::internal("floor_mod() without an argument"))
+        args.first()
+            .cloned()
+            .ok_or_else(|| Error::internal("floor_mod() without an argument"))
     }
 
     fn properties(&self) -> FunctionProperties {

@@ -43,11 +43,17 @@ impl MathExpr for Expr {
     }
 
     fn floor_div(self, divisor: impl IntoOperand) -> Expr {
-        Expr::function(Arc::new(floor_div::FloorDiv), [self, divisor.into_operand()])
+        Expr::function(
+            Arc::new(floor_div::FloorDiv),
+            [self, divisor.into_operand()],
+        )
     }
 
     fn floor_mod(self, divisor: impl IntoOperand) -> Expr {
-        Expr::function(Arc::new(floor_mod::FloorMod), [self, divisor.into_operand()])
+        Expr::function(
+            Arc::new(floor_mod::FloorMod),
+            [self, divisor.into_operand()],
+        )
     }
 
     fn div_decimal(self, divisor: impl IntoOperand, scale: u8) -> Expr {

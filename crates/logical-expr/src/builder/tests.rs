@@ -20,7 +20,8 @@ fn values_stand_on_either_side() {
     check(-!col("a"), "-(NOT #a)");
     check(col("a").eq("x").not(), "NOT #a = 'x'");
     check(col("a").eq(None::<i64>), "#a = Int64(NULL)");
-    check(col("a").eq(&col("b")), "#a = #b");
+    let b = col("b");
+    check(col("a").eq(&b) | b, "#a = #b OR #b");
     check(col("a").not_in(["x", "y"]), "#a NOT IN ('x', 'y')");
     check(col("a").is_in(Vec::<Expr>::new()), "#a IN ()");
     check(col("a").between(1, col("b")), "#a BETWEEN 1 AND #b");

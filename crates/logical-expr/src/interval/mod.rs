@@ -236,7 +236,7 @@ impl Interval {
     }
 
     /// What an expression can be of which nothing is known, not even the type.
-    fn anything() -> Self {
+    pub fn anything() -> Self {
         Self {
             value: true,
             nan: true,

@@ -133,6 +133,18 @@ fn bounds_of_numbers() {
         "-3.00..10.00",
         true,
     );
+    check(
+        col("i").cast(DataType::Decimal128(2, 1)),
+        "-3.0..9.9",
+        false,
+    );
+    check(
+        col("d").cast(DataType::Decimal128(6, 3)),
+        "-1.500..2.000",
+        true,
+    );
+    check(col("d").cast(DataType::Float64), ".. NaN", true);
+    check(col("f").cast(DataType::Float32), "-1.5..2.0", true);
     check(col("f").cast(DataType::Int8), "-128..127", false);
     check(col("i").cast(DataType::Utf8View), "..", true);
     check(col("t").cast(DataType::Int8), "-128..127 NULL", false);
@@ -441,7 +453,7 @@ fn check_contained(expr: Expr, columns: &HashMap<String, (Interval, ScalarValue)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn numbers_lie_within_their_bounds(expr in number(3), columns in columns()) {

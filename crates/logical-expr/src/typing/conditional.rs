@@ -43,15 +43,15 @@ pub(super) fn in_list_type(children: &[Operand]) -> Types {
         let own = value_type(&c.data_type);
         is_string(own) || (c.literal.is_some() && *own == DataType::Null)
     };
-    let common = if children.iter().all(is_text) {
+    let text = || {
         children
             .iter()
             .map(|c| value_type(&c.data_type))
             .find(|t| is_string(t))
             .cloned()
-    } else {
-        common_operand_type(children)
     };
+    let all_text = children.iter().all(is_text).then(text).flatten();
+    let common = all_text.or_else(|| common_operand_type(children));
     let Some(common) = common else {
         let types: Vec<String> = children.iter().map(|c| c.data_type.to_string()).collect();
         return Err(Error::type_mismatch(format!(

@@ -69,7 +69,7 @@ fn literal_decimal(literal: &ScalarValue) -> Option<DataType> {
     let fraction = fraction.trim_end_matches('0');
     let whole = whole.trim_start_matches('0').len();
     let (scale, precision) = (fraction.len(), (whole + fraction.len()).max(1));
-    (precision <= 38).then(|| DataType::Decimal128(precision as u8, scale as i8))
+    (precision <= 38).then_some(DataType::Decimal128(precision as u8, scale as i8))
 }
 
 /// A float's shortest digits without an exponent.

@@ -178,6 +178,7 @@ fn columns_that_do_not_exist_are_refused() {
         let query = TaskContext::standalone().query;
         let filters = Vec::new();
         let request = ScanRequest {
+            schema: table.schema(),
             columns,
             projection,
             filters,

@@ -11,7 +11,7 @@ pub use extension::{Extension, ExtensionNode};
 pub use filter::Filter;
 pub use limit::Limit;
 pub use projection::Projection;
-pub use scan::Scan;
+pub use scan::{PushedFilter, Scan};
 pub use union::Union;
 
 use std::fmt;

@@ -18,10 +18,26 @@ pub struct Scan {
     /// All columns of the source, each with its identity in this plan.
     columns: SchemaRef,
     projection: Option<Vec<usize>>,
-    filters: Vec<Expr>,
+    filters: Vec<PushedFilter>,
     limit: Option<u64>,
     schema: SchemaRef,
     origin: Option<Origin>,
+}
+
+/// A filter that a scan applies itself.
+#[derive(Clone, Debug)]
+pub struct PushedFilter {
+    /// The resolved predicate.
+    pub expr: Expr,
+    /// The call that asked for it: an error in the scan shows that one.
+    pub origin: Option<Origin>,
+}
+
+impl From<Expr> for PushedFilter {
+    /// A filter that no call asked for.
+    fn from(expr: Expr) -> Self {
+        Self { expr, origin: None }
+    }
 }
 
 impl Scan {
@@ -59,8 +75,11 @@ impl Scan {
     /// The same scan of only the rows for which all of these resolved predicates are TRUE. They may
     /// use columns that the projection leaves out.
     #[must_use]
-    pub fn with_filters(mut self, filters: Vec<Expr>) -> Self {
-        self.filters = filters;
+    pub fn with_filters(
+        mut self,
+        filters: impl IntoIterator<Item = impl Into<PushedFilter>>,
+    ) -> Self {
+        self.filters = filters.into_iter().map(Into::into).collect();
         self
     }
 
@@ -93,7 +112,7 @@ impl Scan {
     }
 
     /// The filters pushed down.
-    pub fn filters(&self) -> &[Expr] {
+    pub fn filters(&self) -> &[PushedFilter] {
         &self.filters
     }
 
@@ -127,11 +146,13 @@ impl PlanNode for Scan {
     fn for_each_input_mut(&mut self, _f: &mut dyn FnMut(&mut PlanChild)) {}
 
     fn for_each_expr<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
-        self.filters.iter().for_each(f);
+        self.filters.iter().for_each(|filter| f(&filter.expr));
     }
 
     fn for_each_expr_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
-        self.filters.iter_mut().for_each(f);
+        self.filters
+            .iter_mut()
+            .for_each(|filter| f(&mut filter.expr));
     }
 
     fn refresh(&mut self) -> Result<()> {
@@ -149,7 +170,7 @@ impl PlanNode for Scan {
         }
         if !self.filters.is_empty() {
             f.write_str("; filters=[")?;
-            write_list(f, &self.filters)?;
+            write_list(f, self.filters.iter().map(|filter| &filter.expr))?;
             f.write_str("]")?;
         }
         if let Some(limit) = self.limit {

@@ -132,7 +132,10 @@ fn check_all_true(
     for test in tests {
         let field = field(schema, test.column)?;
         let expr = test.expr(field);
-        let support = match source.supports_filters(&[&expr]).as_slice() {
+        let support = match source
+            .supports_filters(&[&expr], &source.schema())
+            .as_slice()
+        {
             [support] => *support,
             other => {
                 return Err(broken(format!(
@@ -240,7 +243,7 @@ fn check_fallible(
 ) -> Result<()> {
     let field = field(schema, test.column)?;
     let expr = test.expr(field);
-    if source.supports_filters(&[&expr]) != [FilterPushdown::Exact] {
+    if source.supports_filters(&[&expr], &source.schema()) != [FilterPushdown::Exact] {
         return Ok(());
     }
     let passing = all.filter(&test.mask(&all.column(test.column)?)?)?;

@@ -1,7 +1,7 @@
 //! The suite that every source must pass.
 //!
 //! A source is somebody's code that the engine trusts: if it loses a row, answers are wrong, and if
-//! it keeps one that its filter should have removed, so are they. [`check`] puts a source through
+//! it keeps one that its filter should have removed, so are they. `check` puts a source through
 //! what engines do with one, and compares with the rows it should hold, to the bit.
 //!
 //! It scans the source many hundred times: give it a table of a few dozen rows, of several splits if

@@ -107,6 +107,7 @@ impl Reading {
         let delivered = ask.delivered();
         let fields = delivered.iter().filter_map(|&i| schema.field(i).cloned());
         let scan = source.scan(ScanRequest {
+            schema: source.schema(),
             columns: ask.columns.clone(),
             projection: ask.projection.clone(),
             filters: ask.filters.clone(),

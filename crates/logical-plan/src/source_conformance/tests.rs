@@ -113,11 +113,11 @@ impl TableSource for Faulty {
         properties
     }
 
-    fn supports_filters(&self, filters: &[&Expr]) -> Vec<FilterPushdown> {
+    fn supports_filters(&self, filters: &[&Expr], columns: &Schema) -> Vec<FilterPushdown> {
         match self.fault {
             Fault::ClaimsInexactButLosesRows => vec![FilterPushdown::Inexact; filters.len()],
             Fault::AnswersTooFewFilters => Vec::new(),
-            _ => self.table.supports_filters(filters),
+            _ => self.table.supports_filters(filters, columns),
         }
     }
 

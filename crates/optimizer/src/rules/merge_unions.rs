@@ -48,12 +48,13 @@ fn merge(union: Union) -> Transformed<LogicalPlan> {
     let mut todo: Vec<PlanChild> = inputs.into_iter().rev().collect();
     let mut changed = false;
     while let Some(input) = todo.pop() {
-        match &*input {
-            LogicalPlan::Union(inner) if inner.inputs().iter().all(types) => {
-                changed = true;
-                todo.extend(inner.inputs().iter().rev().cloned());
-            }
-            _ => merged.push(input),
+        if let LogicalPlan::Union(inner) = &*input
+            && inner.inputs().iter().all(types)
+        {
+            changed = true;
+            todo.extend(inner.inputs().iter().rev().cloned());
+        } else {
+            merged.push(input);
         }
     }
     let union = LogicalPlan::Union(Union::from_parts(merged, schema)).with_origin(origin);

@@ -7,7 +7,7 @@ use esker_datatypes::{ColumnId, Error, Field, Result, Schema};
 use esker_logical_expr::tree::{self, Transformed, TreeNode, Visit};
 use esker_logical_expr::{Expr, columns_of, substitute};
 use esker_logical_plan::{
-    Filter, FilterPushdown, LogicalPlan, Origin, PlanNode, Projection, Scan, Union,
+    Filter, FilterPushdown, LogicalPlan, Origin, PlanNode, Projection, PushedFilter, Scan, Union,
 };
 
 use crate::descend::{Above, Visited, descend};
@@ -16,7 +16,7 @@ use crate::rule::OptimizerRule;
 
 /// Splits filters into conjuncts and carries them down: through projections (the columns replaced by
 /// what computes them), into each input of a union, and into scans whose source takes them; filters
-/// that meet become one. A limit stops them.
+/// of one call that meet become one. A limit stops them.
 ///
 /// The order of the conjuncts stays, and one that can fail never sees rows that an earlier one
 /// removed. A volatile conjunct, or one over a volatile column, stays where it is.
@@ -106,7 +106,7 @@ fn push(plan: LogicalPlan, from_above: Vec<Conjunct>) -> Result<Visited<Vec<Conj
             Pushed::nothing(below, pending)
         }
     };
-    if !moved && !arrived && filters == 1 {
+    if !moved && !arrived && filters == kept.chunk_by(same_call).count() {
         return Ok(Visited::unchanged(original));
     }
     let reversed = |mut list: Vec<Conjunct>| {
@@ -122,16 +122,28 @@ fn push(plan: LogicalPlan, from_above: Vec<Conjunct>) -> Result<Visited<Vec<Conj
     })
 }
 
-/// Puts the conjuncts that stay over the node.
+/// Puts the conjuncts that stay over the node: one filter for each call that asked for some, so that
+/// an error shows the right one.
 fn filter_above(kept: Vec<Conjunct>) -> Option<Above> {
-    let origin = kept.first()?.origin;
+    if kept.is_empty() {
+        return None;
+    }
     Some(Box::new(move |plan| {
-        let Some(predicate) = Expr::all_of(kept.into_iter().map(|conjunct| conjunct.expr)) else {
-            return Ok(Transformed::no(plan));
-        };
-        let filter = LogicalPlan::Filter(Filter::try_new(predicate, plan)?);
-        Ok(Transformed::yes(filter.with_origin(origin)))
+        let mut plan = plan;
+        for calls in kept.chunk_by(same_call) {
+            let origin = calls.first().and_then(|conjunct| conjunct.origin);
+            let terms = calls.iter().map(|conjunct| conjunct.expr.clone());
+            if let Some(predicate) = Expr::all_of(terms) {
+                let filter = LogicalPlan::Filter(Filter::try_new(predicate, plan)?);
+                plan = filter.with_origin(origin);
+            }
+        }
+        Ok(Transformed::yes(plan))
     }))
+}
+
+fn same_call(a: &Conjunct, b: &Conjunct) -> bool {
+    a.origin == b.origin
 }
 
 /// Whether a conjunct may be evaluated before those that stay: not when it can fail, on a row that
@@ -151,7 +163,7 @@ fn into_scan(scan: Scan, pending: Vec<Conjunct>) -> Result<Pushed> {
         .zip(&movable)
         .filter(|(_, movable)| **movable);
     let offered: Vec<&Expr> = offered.map(|(conjunct, _)| &conjunct.expr).collect();
-    let answers = scan.source().supports_filters(&offered);
+    let answers = scan.source().supports_filters(&offered, scan.columns());
     if answers.len() != offered.len() {
         return Err(Error::internal(format!(
             "the source of '{}' answered for {} filters of {}",
@@ -163,7 +175,7 @@ fn into_scan(scan: Scan, pending: Vec<Conjunct>) -> Result<Pushed> {
     let mut answers = answers.into_iter();
     let mut known = ExprSet::default();
     for filter in scan.filters() {
-        known.insert(filter)?;
+        known.insert(&filter.expr)?;
     }
     let mut filters = scan.filters().to_vec();
     let (mut kept, mut moved) = (Vec::new(), false);
@@ -179,7 +191,10 @@ fn into_scan(scan: Scan, pending: Vec<Conjunct>) -> Result<Pushed> {
             FilterPushdown::Unsupported => false,
         };
         if takes && known.insert(&conjunct.expr)? {
-            filters.push(conjunct.expr.clone());
+            filters.push(PushedFilter {
+                expr: conjunct.expr.clone(),
+                origin: conjunct.origin,
+            });
             moved = true;
         }
         if takes && answer == FilterPushdown::Exact {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use esker_datatypes::{Batch, Buffers, ColumnId, Result, Schema, Selection};
 use esker_logical_expr::Expr;
-use esker_logical_plan::{ColumnStats, PredicateProperties, RowPredicate, Verdict, prune};
+use esker_logical_plan::{ColumnStats, Origin, PredicateProperties, RowPredicate, Verdict, prune};
 
 use super::program::{Program, ProgramState};
 
@@ -18,15 +18,16 @@ pub struct CompiledPredicate {
     /// Where the columns of the expression stand in the scan.
     positions: HashMap<ColumnId, usize>,
     properties: PredicateProperties,
+    origin: Option<Origin>,
 }
 
 impl CompiledPredicate {
     /// Compiles a resolved, coerced predicate over the columns that a scan reads, in the order of
-    /// `ScanRequest::columns`.
+    /// `ScanRequest::columns`. Errors of its evaluation show the call that asked for it.
     ///
     /// # Errors
     /// Those of [`Program::compile`].
-    pub fn new(expr: &Expr, input: &Schema) -> Result<Arc<Self>> {
+    pub fn new(expr: &Expr, input: &Schema, origin: Option<Origin>) -> Result<Arc<Self>> {
         let program = Program::compile(&[expr], input)?;
         let positions = program
             .inputs()
@@ -41,6 +42,7 @@ impl CompiledPredicate {
             program,
             positions,
             properties,
+            origin,
         }))
     }
 
@@ -71,6 +73,10 @@ impl RowPredicate for CompiledPredicate {
     ) -> Result<()> {
         // A few empty registers: cheaper to make than to share among workers.
         let mut state = ProgramState::default();
-        self.program.select(batch, selection, &mut state, buffers)
+        let selected = self.program.select(batch, selection, &mut state, buffers);
+        selected.map_err(|error| match self.origin {
+            Some(origin) => origin.annotate(error),
+            None => error,
+        })
     }
 }

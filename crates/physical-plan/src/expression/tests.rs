@@ -261,7 +261,7 @@ fn predicates_read_only_their_columns() {
     }
     let schema = schema();
     let check = |expr: Expr, fallible: bool, columns: &[usize], want: &[usize]| {
-        let predicate = CompiledPredicate::new(&ready(expr, &schema), &schema).unwrap();
+        let predicate = CompiledPredicate::new(&ready(expr, &schema), &schema, None).unwrap();
         assert_eq!(predicate.columns(), columns);
         assert_eq!(predicate.properties().fallible, fallible);
         assert_eq!(predicate.prune(&Unknown), Verdict::Maybe);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use esker_datatypes::{Batch, Error, Order, Result, is_string};
+use esker_datatypes::{Batch, Error, Order, Result, SchemaRef, is_string};
 use esker_logical_plan::{
     Claim, ScanFilter, ScanReader, ScanRequest, ScanStatus, TableScan, TableSource,
 };
@@ -19,6 +19,8 @@ const AHEAD_PER_WORKER: u64 = 4;
 /// What a scan is asked for.
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
+    /// See [`ScanRequest::schema`].
+    pub schema: SchemaRef,
     /// See [`ScanRequest::columns`].
     pub columns: Vec<usize>,
     /// See [`ScanRequest::projection`].
@@ -76,6 +78,7 @@ impl ScanExec {
         let options = self.options.clone();
         guarded(|| {
             self.source.scan(ScanRequest {
+                schema: options.schema,
                 columns: options.columns,
                 projection: options.projection,
                 filters: options.filters,

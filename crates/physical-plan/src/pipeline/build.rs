@@ -159,7 +159,7 @@ pub fn build_pipelines(
 const RESULT_ID: u32 = u32::MAX;
 
 fn source_of(sink: &Arc<dyn Sink>, node: &PhysicalPlan) -> Result<Arc<dyn Source>> {
-    sink.into_source().ok_or_else(|| {
+    sink.output_source().ok_or_else(|| {
         Error::internal(format!(
             "{} ends the query in the middle of the plan",
             node.name()

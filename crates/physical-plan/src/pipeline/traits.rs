@@ -133,7 +133,7 @@ pub trait Sink: Send + Sync + Debug {
 
     /// The source of the pipeline that goes on behind it; `None` where the query ends. Opened only
     /// after the tasks of `finalize` are done.
-    fn into_source(&self) -> Option<Arc<dyn Source>> {
+    fn output_source(&self) -> Option<Arc<dyn Source>> {
         None
     }
 

@@ -3,7 +3,6 @@
 //! and a CSV writer.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
-#![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod csv_writer;
@@ -70,6 +69,7 @@ fn scan(id: u32, names: &[&str], splits: &[Vec<Row>], batch_size: usize) -> Phys
     let table = table.with_split_rows(5);
     let all: Vec<usize> = (0..names.len()).collect();
     let options = ScanOptions {
+        schema: Arc::clone(&schema),
         columns: all.clone(),
         projection: all,
         filters: Vec::new(),

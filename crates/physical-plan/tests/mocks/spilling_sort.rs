@@ -67,7 +67,7 @@ impl Sink for SortSink {
         })])
     }
 
-    fn into_source(&self) -> Option<Arc<dyn Source>> {
+    fn output_source(&self) -> Option<Arc<dyn Source>> {
         Some(Arc::new(Sorted(Arc::clone(&self.0))))
     }
 }

@@ -1,0 +1,1 @@
+//! Benchmarks of Esker: `cargo bench -p esker-benches`. See `README.md` beside this file.

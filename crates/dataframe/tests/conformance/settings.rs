@@ -1,0 +1,55 @@
+//! The settings that must not change a result.
+
+use std::fmt;
+
+use esker_dataframe::prelude::*;
+
+/// One of all combinations of what a context can be told for verification.
+pub struct Setting {
+    pub optimizer: bool,
+    pub threads: usize,
+    /// Rows in a batch, and in a split of a table in memory, so that workers share small tables.
+    pub batch_size: usize,
+    pub dictionary_strings: bool,
+    /// The context of these settings, which all cases share.
+    pub context: ExecutionContext,
+}
+
+impl Setting {
+    /// Every combination.
+    pub fn all() -> Result<Vec<Self>> {
+        let mut settings = Vec::new();
+        for optimizer in [true, false] {
+            for threads in [1, 4] {
+                for batch_size in [1, 3, 1024] {
+                    for dictionary_strings in [false, true] {
+                        let context = ExecutionContext::builder()
+                            .optimizer(optimizer)
+                            .threads(threads)
+                            .batch_size(batch_size)
+                            .dictionary_strings(dictionary_strings)
+                            .build()?;
+                        settings.push(Self {
+                            optimizer,
+                            threads,
+                            batch_size,
+                            dictionary_strings,
+                            context,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(settings)
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "optimizer={}, threads={}, batch_size={}, dictionary_strings={}",
+            self.optimizer, self.threads, self.batch_size, self.dictionary_strings
+        )
+    }
+}
