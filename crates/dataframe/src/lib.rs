@@ -52,3 +52,8 @@ pub use table::Table;
 
 pub use esker_datasource::CsvOptions;
 pub use esker_datatypes::{Error, ErrorKind, Result};
+
+/// The program of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

@@ -191,7 +191,7 @@ impl Batch {
         (self.columns, self.selection, self.order)
     }
 
-    /// How many bytes the columns hold in memory; shared buffers count for each owner.
+    /// How many bytes the columns' rows take in memory; see [`Column::memory_size`].
     pub fn memory_size(&self) -> usize {
         self.columns.iter().map(Column::memory_size).sum()
     }

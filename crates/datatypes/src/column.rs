@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::downcast_integer_array;
 use arrow::array::{
-    Array, ArrayRef, ArrowNativeTypeOp, AsArray, PrimitiveArray, UInt32Array, new_empty_array,
+    Array, ArrayRef, ArrowNativeTypeOp, AsArray, GenericByteViewArray, PrimitiveArray, UInt32Array,
+    new_empty_array,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{Buffer, NullBuffer};
 use arrow::compute;
-use arrow::datatypes::{DataType, RunEndIndexType, UInt32Type};
+use arrow::datatypes::{ByteViewType, DataType, RunEndIndexType, UInt32Type};
 
 use crate::{Error, Result, ScalarValue};
 
@@ -271,14 +272,15 @@ impl Column {
         }
     }
 
-    /// How many bytes the column holds in memory; shared buffers count for each owner.
+    /// How many bytes the column's rows take in memory. Shared buffers count for each owner, but of
+    /// a slice only what it shows.
     pub fn memory_size(&self) -> usize {
         match &self.encoding {
-            Encoding::Flat(array) => array.get_array_memory_size(),
+            Encoding::Flat(array) => array_size(array.as_ref()),
             Encoding::Dictionary { codes, values } => {
-                codes.get_array_memory_size() + values.get_array_memory_size()
+                array_size(codes) + array_size(values.as_ref())
             }
-            Encoding::Constant { value, .. } => value.as_array().get_array_memory_size(),
+            Encoding::Constant { value, .. } => array_size(value.as_array().as_ref()),
         }
     }
 
@@ -291,6 +293,25 @@ impl Column {
                 each(values);
             }
             Encoding::Constant { .. } => {}
+        }
+    }
+}
+
+/// How many bytes an array's rows take in memory; of a slice only what it shows.
+pub fn array_size(array: &dyn Array) -> usize {
+    fn views<T: ByteViewType>(array: &GenericByteViewArray<T>) -> usize {
+        // The low half of a view is the length; short texts stand in the view itself.
+        let long = |view: &u128| Some((view & u128::from(u32::MAX)) as usize).filter(|&len| len > 12);
+        let long: usize = array.views().iter().filter_map(long).sum();
+        let buffers: usize = array.data_buffers().iter().map(Buffer::len).sum();
+        array.len() * size_of::<u128>() + long.min(buffers) + array.nulls().map_or(0, |n| n.len() / 8)
+    }
+    match array.data_type() {
+        DataType::Utf8View => views(array.as_string_view()),
+        DataType::BinaryView => views(array.as_binary_view()),
+        _ => {
+            let slice = array.to_data().get_slice_memory_size();
+            slice.unwrap_or_else(|_| array.get_array_memory_size())
         }
     }
 }

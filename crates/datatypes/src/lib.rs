@@ -40,7 +40,7 @@ pub use coercion::{
     as_decimal_parts, common_type, decimal_parts, decimal_type, is_binary, is_decimal, is_string,
     literal_as,
 };
-pub use column::{Column, Encoding, value_type};
+pub use column::{Column, Encoding, array_size, value_type};
 pub use display::{format_float, format_value};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use scalar::ScalarValue;

@@ -1,5 +1,7 @@
 //! Evaluation: of one node from its operands, and of whole expressions without columns.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use arrow::array::{Array, ArrayRef};
 use arrow::compute;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, ScalarValue, Schema, Selection};
@@ -194,14 +196,19 @@ pub fn is_constant(expr: &Expr) -> bool {
 ///
 /// # Errors
 /// `Evaluation` when it has no value, of `CASE` only in the branch that is taken; `Internal` for an
-/// expression that is not [constant](is_constant).
+/// expression that is not [constant](is_constant), and when a function panics.
 pub fn evaluate_constant(expr: &Expr) -> Result<ScalarValue> {
-    evaluate_row(expr, &Schema::default(), &|column| {
-        Err(Error::internal(format!(
-            "the column '{}' is no constant",
-            column.name
-        )))
-    })
+    let evaluate = || {
+        evaluate_row(expr, &Schema::default(), &|column| {
+            Err(Error::internal(format!(
+                "the column '{}' is no constant",
+                column.name
+            )))
+        })
+    };
+    // Functions are anybody's code, and this runs in the middle of planning.
+    catch_unwind(AssertUnwindSafe(evaluate))
+        .unwrap_or_else(|_| Err(Error::internal("a panic in a function").in_expr(expr)))
 }
 
 /// What is left to do, the next step last.

@@ -8,20 +8,22 @@ use serde_json::Value as Json;
 use crate::compare::{Rows, Want};
 
 /// One case.
-pub struct Case {
+pub(crate) struct Case {
     /// The tables by name; the pipeline starts from the first.
-    pub tables: Vec<(String, Json)>,
+    pub(crate) tables: Vec<(String, Json)>,
     /// The steps, each a list that starts with its name.
-    pub pipeline: Vec<Json>,
+    pub(crate) pipeline: Vec<Json>,
     /// Whether the order of the rows counts.
-    pub ordered: bool,
+    pub(crate) ordered: bool,
     /// What must come.
-    pub want: Want,
+    pub(crate) want: Want,
 }
 
-/// Every case of every `*.jsonl` in a directory, by file name and line: its id, and the case or what
-/// is wrong with it.
-pub fn read_all(directory: &Path) -> Result<Vec<(String, Result<Case, String>)>, String> {
+/// The id of a line, and its case or what is wrong with it.
+pub(crate) type Line = (String, Result<Case, String>);
+
+/// Every line of every `*.jsonl` in a directory, by file name.
+pub(crate) fn read_all(directory: &Path) -> Result<Vec<Line>, String> {
     let failed = |error| format!("{}: {error}", directory.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
@@ -44,7 +46,8 @@ pub fn read_all(directory: &Path) -> Result<Vec<(String, Result<Case, String>)>,
         {
             let json: Json = serde_json::from_str(line)
                 .map_err(|e| format!("{}, line {}: {e}", file.display(), at + 1))?;
-            let id = json["id"].as_str().unwrap_or("a case without an id");
+            let id = json.get("id").and_then(Json::as_str);
+            let id = id.unwrap_or("a case without an id");
             cases.push((id.to_owned(), Case::parse(&json, line)));
         }
     }

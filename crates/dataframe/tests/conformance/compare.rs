@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::value::Value;
 
 /// What a case wants.
-pub enum Want {
+pub(crate) enum Want {
     /// These rows.
     Rows(Rows),
     /// Any clear error.
@@ -16,18 +16,18 @@ pub enum Want {
 }
 
 /// What a query gave.
-pub type Outcome = Result<Rows, Error>;
+pub(crate) type Outcome = Result<Rows, Error>;
 
 /// Rows under names.
 #[derive(Clone)]
-pub struct Rows {
+pub(crate) struct Rows {
     columns: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Rows {
     /// The rows that a case writes as `{columns, rows}`.
-    pub fn from_json(json: &Json) -> Result<Self, String> {
+    pub(crate) fn from_json(json: &Json) -> Result<Self, String> {
         let list = |name: &str| {
             let list = json[name].as_array();
             list.ok_or_else(|| format!("what it wants has no {name}"))
@@ -51,7 +51,7 @@ impl Rows {
     }
 
     /// The rows of a table.
-    pub fn of(table: &Table) -> Result<Self, String> {
+    pub(crate) fn of(table: &Table) -> Result<Self, String> {
         let fields = table.schema().fields().iter();
         let mut rows = Vec::new();
         for batch in table.batches() {
@@ -68,7 +68,7 @@ impl Rows {
     }
 
     /// Whether some value is this text.
-    pub fn contain_text(&self, text: &str) -> bool {
+    pub(crate) fn contain_text(&self, text: &str) -> bool {
         let is_text = |value: &Value| matches!(value, Value::Text(found) if found == text);
         self.rows.iter().flatten().any(is_text)
     }
@@ -114,7 +114,7 @@ impl fmt::Display for Row<'_> {
 }
 
 /// Says what is wrong with an outcome, if something is.
-pub fn judge(want: &Want, ordered: bool, outcome: Outcome) -> Result<(), String> {
+pub(crate) fn judge(want: &Want, ordered: bool, outcome: Outcome) -> Result<(), String> {
     match (want, outcome) {
         (_, Err(error)) if matches!(error.kind(), ErrorKind::Internal { .. }) => {
             Err(error.to_string())
@@ -133,7 +133,7 @@ pub fn judge(want: &Want, ordered: bool, outcome: Outcome) -> Result<(), String>
 }
 
 /// Proves that the comparison can tell values, rows and columns apart, and only those that differ.
-pub fn self_check() -> Result<(), String> {
+pub(crate) fn self_check() -> Result<(), String> {
     let midnight = json!({"$dt": "1969-12-31T00:00:00"});
     let table: [(Json, Json, bool); 17] = [
         (json!(4), json!(4.0), true),

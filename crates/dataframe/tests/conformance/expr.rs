@@ -7,7 +7,7 @@ use crate::input::scalar;
 use crate::pipeline::{Stop, items, named, text};
 
 /// The expression that a prefix list stands for.
-pub fn expr(json: &Json) -> Result<Expr, Stop> {
+pub(crate) fn expr(json: &Json) -> Result<Expr, Stop> {
     let (name, arguments) = named(json)?;
     Ok(match (name, arguments) {
         ("col", [name]) => col(text(name)?),

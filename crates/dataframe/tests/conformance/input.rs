@@ -19,7 +19,7 @@ use crate::settings::Setting;
 use crate::value::{days, float, micros, time};
 
 /// A table that any setting can open.
-pub struct Input {
+pub(crate) struct Input {
     name: String,
     data: Data,
 }
@@ -31,7 +31,7 @@ enum Data {
 
 impl Input {
     /// The tables of a case, in its order.
-    pub fn prepare_all(case: &Case) -> Result<Vec<Self>, String> {
+    pub(crate) fn prepare_all(case: &Case) -> Result<Vec<Self>, String> {
         let tables = case.tables.iter();
         tables
             .map(|(name, table)| Self::prepare(name, table))
@@ -50,12 +50,12 @@ impl Input {
     }
 
     /// The name by which the pipeline calls it.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// A frame of it.
-    pub fn open(&self, setting: &Setting) -> Result<DataFrame> {
+    pub(crate) fn open(&self, setting: &Setting) -> Result<DataFrame> {
         match &self.data {
             Data::Batch(batch) => {
                 let table = MemTable::try_new(vec![batch.clone()])?;
@@ -68,7 +68,7 @@ impl Input {
 }
 
 /// A value as a literal; its JSON says the type.
-pub fn scalar(json: &Json) -> Result<ScalarValue, String> {
+pub(crate) fn scalar(json: &Json) -> Result<ScalarValue, String> {
     let array = array(&natural_type(json)?, &[json])?;
     ScalarValue::from_array(array.as_ref(), 0).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::settings::Setting;
 
 /// Why a case has no outcome.
-pub enum Stop {
+pub(crate) enum Stop {
     /// It needs what we do not have: the feature's name.
     Missing(String),
     /// It cannot be run, or went wrong: what happened.
@@ -24,7 +24,11 @@ impl From<String> for Stop {
 }
 
 /// The frame of a case's pipeline, or the engine's error where a file could not be opened.
-pub fn build(case: &Case, inputs: &[Input], setting: &Setting) -> Result<Result<DataFrame>, Stop> {
+pub(crate) fn build(
+    case: &Case,
+    inputs: &[Input],
+    setting: &Setting,
+) -> Result<Result<DataFrame>, Stop> {
     if has_slash_dates(case) {
         return Err(Stop::Missing("slash dates".to_owned()));
     }
@@ -75,7 +79,7 @@ pub fn build(case: &Case, inputs: &[Input], setting: &Setting) -> Result<Result<
 }
 
 /// Splits a list into the name it starts with and the arguments.
-pub fn named(json: &Json) -> Result<(&str, &[Json]), Stop> {
+pub(crate) fn named(json: &Json) -> Result<(&str, &[Json]), Stop> {
     match items(json)? {
         [name, arguments @ ..] => Ok((text(name)?, arguments)),
         [] => Err(Stop::Case("a list without a name".to_owned())),
@@ -83,7 +87,7 @@ pub fn named(json: &Json) -> Result<(&str, &[Json]), Stop> {
 }
 
 /// What a list holds.
-pub fn items(json: &Json) -> Result<&[Json], Stop> {
+pub(crate) fn items(json: &Json) -> Result<&[Json], Stop> {
     let items = json
         .as_array()
         .ok_or_else(|| format!("{json} is no list"))?;
@@ -91,7 +95,7 @@ pub fn items(json: &Json) -> Result<&[Json], Stop> {
 }
 
 /// What a text says.
-pub fn text(json: &Json) -> Result<&str, Stop> {
+pub(crate) fn text(json: &Json) -> Result<&str, Stop> {
     Ok(json.as_str().ok_or_else(|| format!("{json} is no text"))?)
 }
 

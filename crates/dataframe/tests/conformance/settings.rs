@@ -5,19 +5,19 @@ use std::fmt;
 use esker_dataframe::prelude::*;
 
 /// One of all combinations of what a context can be told for verification.
-pub struct Setting {
-    pub optimizer: bool,
-    pub threads: usize,
+pub(crate) struct Setting {
+    pub(crate) optimizer: bool,
+    pub(crate) threads: usize,
     /// Rows in a batch, and in a split of a table in memory, so that workers share small tables.
-    pub batch_size: usize,
-    pub dictionary_strings: bool,
+    pub(crate) batch_size: usize,
+    pub(crate) dictionary_strings: bool,
     /// The context of these settings, which all cases share.
-    pub context: ExecutionContext,
+    pub(crate) context: ExecutionContext,
 }
 
 impl Setting {
     /// Every combination.
-    pub fn all() -> Result<Vec<Self>> {
+    pub(crate) fn all() -> Result<Vec<Self>> {
         let mut settings = Vec::new();
         for optimizer in [true, false] {
             for threads in [1, 4] {

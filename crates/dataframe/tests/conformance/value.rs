@@ -15,7 +15,7 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// A value such that two of them are equal when the cases say so.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     /// An integer, or a float that is one.
@@ -32,7 +32,7 @@ pub enum Value {
 
 impl Value {
     /// The value that a case writes.
-    pub fn from_json(json: &Json) -> Result<Self, String> {
+    pub(crate) fn from_json(json: &Json) -> Result<Self, String> {
         let unknown = || format!("the case holds {json}, which is no value");
         Ok(match json {
             Json::Null => Self::Null,
@@ -57,7 +57,7 @@ impl Value {
     }
 
     /// The value of an array at a row.
-    pub fn from_array(array: &dyn Array, row: usize) -> Result<Self, String> {
+    pub(crate) fn from_array(array: &dyn Array, row: usize) -> Result<Self, String> {
         let scalar = ScalarValue::from_array(array, row).map_err(|error| error.to_string())?;
         if scalar.is_null() {
             return Ok(Self::Null);
@@ -123,22 +123,22 @@ impl fmt::Display for Value {
 }
 
 /// A number, or `{"$f": "nan" | "inf" | "-inf"}`.
-pub fn float(json: &Json) -> Option<f64> {
+pub(crate) fn float(json: &Json) -> Option<f64> {
     json.as_f64().or_else(|| tagged(json, "$f")?.parse().ok())
 }
 
 /// The days since 1970 of `{"$date": "2024-01-15"}`.
-pub fn days(json: &Json) -> Option<i32> {
+pub(crate) fn days(json: &Json) -> Option<i32> {
     Date32Type::parse(tagged(json, "$date")?)
 }
 
 /// The microseconds since midnight of `{"$time": "13:45:30.5"}`.
-pub fn time(json: &Json) -> Option<i64> {
+pub(crate) fn time(json: &Json) -> Option<i64> {
     Time64MicrosecondType::parse(tagged(json, "$time")?)
 }
 
 /// The microseconds since 1970 of `{"$dt": "2024-01-15T13:45:30.5"}`, or of a date's midnight.
-pub fn micros(json: &Json) -> Option<i64> {
+pub(crate) fn micros(json: &Json) -> Option<i64> {
     if let Some(days) = days(json) {
         return Some(i64::from(days) * MICROS_PER_DAY);
     }

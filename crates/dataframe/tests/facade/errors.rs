@@ -66,7 +66,7 @@ fn files_that_cannot_be_read() {
     );
     check(
         b"id,name\n1,Ada\n2,B\xffb\n",
-        "expected UTF-8, found 'B\u{fffd}b' \
+        "invalid UTF-8: 'B\u{fffd}b' \
          (in column 'name', at line 3, in file 'FILE', in csv_with() called at HERE)",
     );
 }
@@ -311,7 +311,7 @@ fn a_result_that_does_not_fit_into_memory() {
         assert!(text.contains(" of 1.0 MiB are in use"), "{text}");
         // Streaming it takes little at a time.
         assert_eq!(df.select([col("n") + 1]).count().unwrap(), 1_000_000);
-        assert_eq!(rows(&df.slice(999_999, 5)), ["999999"]);
+        assert_eq!(rows(&df.limit(3)), ["0", "1", "2"]);
         let streamed = df.select([col("n") + 1]).stream().unwrap();
         assert_eq!(
             streamed
@@ -496,23 +496,4 @@ fn mistakes_in_options() {
             .contains("delimiter and quote of a CSV are the same"),
         "{error}"
     );
-}
-#[test]
-fn zz_dbg() {
-    let ok = |n| Ok(n);
-    for threads in [1, 2] {
-        let ctx = context(threads);
-        let df = Numbers::new(100)
-            .frame(&ctx)
-            .select([call("fails", ok, col("n"))]);
-        let df = df.filter(col("n").gt(5)).limit(20);
-        println!("{}", df.explain().unwrap());
-        println!("{threads} {:?}", rows(&df));
-        let s: Vec<usize> = df
-            .stream()
-            .unwrap()
-            .map(|b| b.unwrap().num_rows())
-            .collect();
-        println!("{threads} {:?}", s);
-    }
 }

@@ -16,11 +16,11 @@ use esker_runtime::TaskContext;
 use crate::ints;
 
 /// Rows in a split: one batch.
-pub const ROWS: u64 = 10;
+pub(crate) const ROWS: u64 = 10;
 
 /// The whole numbers from 0, a column `n`, in splits of [`ROWS`].
 #[derive(Clone)]
-pub struct Numbers(Arc<Inner>);
+pub(crate) struct Numbers(Arc<Inner>);
 
 struct Inner {
     schema: SchemaRef,
@@ -32,17 +32,17 @@ struct Inner {
 
 impl Numbers {
     /// So many splits.
-    pub fn new(splits: u64) -> Self {
+    pub(crate) fn new(splits: u64) -> Self {
         Self::with(splits, |_| Ok(()))
     }
 
     /// Numbers without end.
-    pub fn endless() -> Self {
+    pub(crate) fn endless() -> Self {
         Self::new(u64::MAX)
     }
 
     /// Does this before each split is read.
-    pub fn with(splits: u64, on_split: impl Fn(u64) -> Result<()> + Send + Sync + 'static) -> Self {
+    pub(crate) fn with(splits: u64, on_split: impl Fn(u64) -> Result<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner {
             schema: Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)])),
             splits,
@@ -52,17 +52,17 @@ impl Numbers {
         }))
     }
 
-    pub fn frame(&self, ctx: &ExecutionContext) -> DataFrame {
+    pub(crate) fn frame(&self, ctx: &ExecutionContext) -> DataFrame {
         ctx.from_source("numbers", Arc::new(self.clone()))
     }
 
     /// How many splits were read.
-    pub fn splits_read(&self) -> u64 {
+    pub(crate) fn splits_read(&self) -> u64 {
         self.0.read.load(Ordering::SeqCst)
     }
 
     /// The threads that read, if they still live. (Only Linux tells.)
-    pub fn living_threads(&self) -> Vec<String> {
+    pub(crate) fn living_threads(&self) -> Vec<String> {
         let threads = self.0.threads.lock().unwrap();
         threads
             .iter()
@@ -72,7 +72,7 @@ impl Numbers {
     }
 
     /// Whether any thread was seen reading.
-    pub fn was_read(&self) -> bool {
+    pub(crate) fn was_read(&self) -> bool {
         !self.0.threads.lock().unwrap().is_empty()
     }
 }

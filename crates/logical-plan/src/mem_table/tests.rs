@@ -1,3 +1,5 @@
+//! Tables in memory, against the conformance suite and rows read by hand.
+
 use std::sync::Arc;
 
 use arrow::array::{

@@ -1,3 +1,5 @@
+//! Verdicts of filters on statistics, and that none of them loses a row.
+
 use std::sync::Arc;
 
 use esker_datatypes::{Field, Schema};

@@ -1,3 +1,5 @@
+//! The suite on sources that keep their promises, and on some that break one each.
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray, UInt32Array};

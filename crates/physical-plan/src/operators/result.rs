@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
-use esker_datatypes::{Batch, Error, Order, Result};
+use esker_datatypes::{Batch, Error, Order, Result, array_size};
 use esker_runtime::{QueryContext, Reservation, TaskContext, Waker};
 
 use crate::pipeline::{LocalSink, Sink, SinkStatus};
@@ -125,7 +125,7 @@ impl ResultSink {
             if let Some(batch) = state.ready.pop_front() {
                 state
                     .reservation
-                    .shrink(batch.get_array_memory_size() as u64);
+                    .shrink(memory_size(&batch));
                 wake_parked(state);
                 return Some(Ok(Some(batch)));
             }
@@ -171,6 +171,12 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The memory that a batch is reckoned with: a slice does not count what it leaves out.
+fn memory_size(batch: &RecordBatch) -> u64 {
+    let columns = batch.columns().iter();
+    columns.map(|column| array_size(column) as u64).sum()
 }
 
 fn wake_parked(mut state: MutexGuard<'_, State>) {
@@ -243,7 +249,7 @@ impl LocalResult {
         if let Some(batch) = batch {
             state
                 .reservation
-                .try_grow(batch.get_array_memory_size() as u64)?;
+                .try_grow(memory_size(&batch))?;
             if is_head {
                 state.ready.push_back(batch);
             } else {
@@ -274,7 +280,7 @@ impl LocalSink for LocalResult {
         if input.selected() > 0 {
             let batch = input.to_arrow(&self.shared.schema)?;
             self.reservation
-                .try_grow(batch.get_array_memory_size() as u64)?;
+                .try_grow(memory_size(&batch))?;
             self.kept.push((input.order(), batch));
         }
         Ok(SinkStatus::NeedInput)

@@ -199,6 +199,19 @@ impl Chain {
         )
     }
 
+    /// The number by which the stage that ran last is known to the run.
+    pub(crate) fn current_stage(&self) -> usize {
+        self.at
+    }
+
+    /// An error of the plan node that ran last.
+    pub(crate) fn annotate_current(&self, error: Error) -> Error {
+        match self.at.checked_sub(1) {
+            Some(at) => self.spec.annotate_at(at, error),
+            None => self.spec.source.annotate(error),
+        }
+    }
+
     /// The number by which a stage behind the chain's last operator is known to the run.
     pub(crate) fn sink_stage(&self) -> usize {
         self.spec.operators.len() + 1
@@ -232,8 +245,8 @@ impl Chain {
                     },
                 },
                 Phase::Flushing(stage) => match self.last_pending() {
-                    Some(pending) if pending > stage => self.push_from(pending, out, cx),
-                    _ => self.flush(stage, out, cx),
+                    Some(pending) => self.push_from(pending, out, cx),
+                    None => self.flush(stage, out, cx),
                 },
             };
             match step {
@@ -257,13 +270,15 @@ impl Chain {
         }
         let finished_by = self.run.finished_by();
         if finished_by > self.finished_by {
-            // What lies behind that stage still counts; what lies before it does not.
+            // What that stage has taken in, in this worker too, and what lies behind it still count;
+            // what lies before it does not.
             self.finished_by = finished_by;
             let behind = self
                 .stages
                 .partition_point(|stage| stage.spec < finished_by);
             for stage in self.stages.iter_mut().take(behind) {
-                stage.pending = false;
+                let finished = stage.spec + 1 == finished_by && stage.metrics.is_some();
+                stage.pending &= finished;
             }
             self.phase = match self.phase {
                 Phase::Flushing(stage) if stage >= behind => Phase::Flushing(stage),

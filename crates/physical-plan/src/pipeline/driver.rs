@@ -184,6 +184,8 @@ enum State {
         batch: Batch,
         /// The sink has not taken the batch yet.
         offered: bool,
+        /// The sink has failed: what it holds is of no use.
+        failed: bool,
     },
     Closed,
 }
@@ -212,6 +214,7 @@ impl PipelineTask {
                 sink,
                 batch: Batch::default(),
                 offered: false,
+                failed: false,
             },
             Ok(None) => State::Closed,
             Err(error) => {
@@ -234,6 +237,7 @@ impl PipelineTask {
             sink,
             batch,
             offered,
+            failed,
         } = &mut self.state
         else {
             return TaskStatus::Finished;
@@ -246,6 +250,7 @@ impl PipelineTask {
                 match sink.reclaim(bytes, cx) {
                     Ok(freed) => cx.query.memory().reclaimed(freed),
                     Err(error) => {
+                        *failed = true;
                         chain
                             .run()
                             .fail(chain.sink_stage(), chain.ordinal(), spec.annotate(error));
@@ -273,7 +278,7 @@ impl PipelineTask {
                     chain.run().finish(chain.sink_stage());
                 }
                 Err(error) => {
-                    *offered = false;
+                    (*offered, *failed) = (false, true);
                     let ordinal = batch.order().ordinal;
                     chain
                         .run()
@@ -284,10 +289,11 @@ impl PipelineTask {
                 return TaskStatus::Yield;
             }
         }
-        // Combine before the last worker leaves the chain, or the outcome would be asked too early.
+        // Combine before the task is done, or the outcome would be asked too early. Also when a stage
+        // has failed: it does not matter when a limit behind it turns out to have all its rows.
         let stage = chain.sink_stage();
-        if let State::Open { sink, .. } = std::mem::replace(&mut self.state, State::Closed)
-            && !pipeline.chain.has_failed()
+        if let State::Open { sink, failed, .. } = std::mem::replace(&mut self.state, State::Closed)
+            && !failed
             && let Err(error) = sink.combine(cx)
         {
             pipeline
@@ -322,17 +328,40 @@ impl Task for PipelineTask {
     }
 
     fn panicked(&mut self, message: &str) {
-        if let Some(pipeline) = self.pipeline() {
-            let (ordinal, stage, name) = match &self.state {
-                State::Open { chain, .. } => {
-                    (chain.ordinal(), chain.sink_stage(), chain.current_name())
+        let mut cx = TaskContext::for_query(Arc::clone(&self.run.query));
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        let run = Arc::clone(&self.run);
+        if let Some(pipeline) = run.pipelines.get(self.index) {
+            let spec = &pipeline.pipeline.sink_spec;
+            let panic = |name: &str| Error::internal(format!("panic in {name}: {message}"));
+            match state {
+                State::Open { chain, offered, .. } if offered => {
+                    let error = spec.annotate(panic(&spec.name));
+                    pipeline
+                        .chain
+                        .fail(chain.sink_stage(), chain.ordinal(), error);
                 }
-                State::New | State::Closed => (0, 0, Arc::from("a sink")),
-            };
-            let error = Error::internal(format!("panic in {name}: {message}"));
-            pipeline.chain.fail(stage, ordinal, error);
+                State::Open {
+                    chain,
+                    sink,
+                    failed,
+                    ..
+                } => {
+                    let error = chain.annotate_current(panic(&chain.current_name()));
+                    let (stage, ordinal) = (chain.current_stage(), chain.ordinal());
+                    pipeline.chain.fail(stage, ordinal, error);
+                    // As after any other error of a stage.
+                    if !failed && let Err(error) = sink.combine(&mut cx) {
+                        let error = spec.annotate(error);
+                        pipeline
+                            .chain
+                            .fail(chain.sink_stage(), u64::MAX - 1, error);
+                    }
+                }
+                State::New | State::Closed => pipeline.chain.fail(0, 0, panic(&spec.name)),
+            }
         }
-        self.close(None);
+        self.close(Some(&mut cx));
     }
 }
 
