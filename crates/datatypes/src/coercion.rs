@@ -70,6 +70,28 @@ pub fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
     }
 }
 
+/// The type in which values of both compare exactly: the [common type](common_type), made wider
+/// where that has no room for some of them. `UInt64` beside a signed type is compared as a decimal,
+/// and decimals of many digits as `Decimal256`.
+pub fn comparison_type(left: &DataType, right: &DataType) -> Option<DataType> {
+    let (left, right) = (value_type(left), value_type(right));
+    let unsigned = *left == DataType::UInt64 || *right == DataType::UInt64;
+    if unsigned && (left.is_signed_integer() || right.is_signed_integer()) {
+        return Some(DataType::Decimal128(20, 0));
+    }
+    let common = common_type(left, right)?;
+    let (DataType::Decimal128(precision, scale), Some(l), Some(r)) =
+        (&common, as_decimal_parts(left), as_decimal_parts(right))
+    else {
+        return Some(common);
+    };
+    let whole = whole_digits(l).max(whole_digits(r));
+    if whole + i32::from(*scale) > i32::from(*precision) {
+        return Some(decimal_type(whole, *scale, true));
+    }
+    Some(common)
+}
+
 /// Whether a type is one of Arrow's string types.
 pub fn is_string(data_type: &DataType) -> bool {
     matches!(
@@ -214,13 +236,17 @@ fn common_decimal(left: &DataType, right: &DataType) -> Option<DataType> {
     if left.is_floating() || right.is_floating() {
         return Some(DataType::Float64);
     }
-    let (lp, ls) = as_decimal_parts(left)?;
-    let (rp, rs) = as_decimal_parts(right)?;
-    let whole = (i32::from(lp) - i32::from(ls)).max(i32::from(rp) - i32::from(rs));
+    let (l, r) = (as_decimal_parts(left)?, as_decimal_parts(right)?);
+    let whole = whole_digits(l).max(whole_digits(r));
     let wide = [left, right]
         .iter()
         .any(|t| matches!(t, DataType::Decimal256(_, _)));
-    Some(decimal_type(whole, ls.max(rs), wide))
+    Some(decimal_type(whole, l.1.max(r.1), wide))
+}
+
+/// How many digits stand before the point.
+fn whole_digits((precision, scale): (u8, i8)) -> i32 {
+    i32::from(precision) - i32::from(scale)
 }
 
 fn finer(left: TimeUnit, right: TimeUnit) -> TimeUnit {
@@ -315,6 +341,23 @@ mod tests {
         let list = |item| T::List(Arc::new(Field::new("item", item, true)));
         check(list(T::Int8), list(T::Int16), Some(list(T::Int16)));
         check(list(T::Int8), T::Int8, None);
+    }
+
+    #[test]
+    fn comparisons_have_room_for_both() {
+        let check = |left: T, right: T, want: T| {
+            assert_eq!(comparison_type(&left, &right), Some(want.clone()));
+            assert_eq!(comparison_type(&right, &left), Some(want));
+        };
+        check(T::UInt64, T::Int8, T::Decimal128(20, 0));
+        check(T::UInt64, T::UInt8, T::UInt64);
+        check(T::UInt32, T::Int8, T::Int64);
+        check(T::Decimal128(5, 2), T::Int32, T::Decimal128(12, 2));
+        check(T::Decimal128(38, 0), T::Decimal128(38, 10), T::Decimal256(48, 10));
+        check(T::Decimal128(38, 38), T::Int8, T::Decimal256(41, 38));
+        check(T::Decimal128(38, -5), T::Int8, T::Decimal256(43, 0));
+        check(T::Decimal256(70, 2), T::Decimal128(9, 9), T::Decimal256(76, 9));
+        check(T::Utf8, T::LargeUtf8, T::Utf8View);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
+use arrow::compute;
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// The value at a row, as people read it: `NULL` for a null, floats by [`format_float`], dates and
@@ -20,14 +21,18 @@ pub fn format_value(array: &dyn Array, row: usize) -> String {
         DataType::Float32 => format!("{:?}", array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => format_float(array.as_primitive::<Float64Type>().value(row)),
         _ => {
-            let options = FormatOptions::new()
-                .with_null("NULL")
-                .with_display_error(true);
-            match ArrayFormatter::try_new(array, &options) {
-                Ok(formatter) => formatter.value(row).to_string(),
-                // A type that Arrow cannot print.
-                Err(error) => format!("<{error}>"),
-            }
+            let options = FormatOptions::new().with_null("NULL");
+            let text = ArrayFormatter::try_new(array, &options)
+                .and_then(|formatter| formatter.value(row).try_to_string());
+            // A day or instant beyond Arrow's calendar is shown as what is stored.
+            text.or_else(|error| {
+                let count = compute::cast(&array.slice(row, 1), &DataType::Int64);
+                count.map_or(Err(error), |count| {
+                    Ok(count.as_primitive::<Int64Type>().value(0).to_string())
+                })
+            })
+            // A type that Arrow cannot print.
+            .unwrap_or_else(|error| format!("<{error}>"))
         }
     }
 }
@@ -44,7 +49,9 @@ pub fn format_float(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BinaryArray, Decimal128Array, Float32Array, TimestampMicrosecondArray};
+    use arrow::array::{
+        BinaryArray, Date32Array, Decimal128Array, Float32Array, TimestampMicrosecondArray,
+    };
 
     #[test]
     fn floats_read_back() {
@@ -76,6 +83,7 @@ mod tests {
             &TimestampMicrosecondArray::from(vec![0]),
             "1970-01-01T00:00:00",
         );
+        check(&Date32Array::from(vec![i32::MAX]), "2147483647");
         check(&BinaryArray::from_vec(vec![b"\x01\xff"]), "01ff");
         let decimal = Decimal128Array::from(vec![-5])
             .with_precision_and_scale(3, 2)

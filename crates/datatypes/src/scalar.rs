@@ -9,17 +9,17 @@ use arrow::array::{
     UInt16Array, UInt32Array, UInt64Array, new_null_array,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    DataType, Date32Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use crate::display::format_value;
-use crate::{Error, Result};
+use crate::{Column, Error, Result, value_type};
 
 /// One value of any Arrow type, null included.
 ///
-/// It is an array of one row, so each type that arrays have scalars have too, and a kernel reads a
-/// constant as it reads a column. Cheap to clone.
+/// It is a plain array of one row, so each type that arrays have scalars have too (encodings are no
+/// types), and a kernel reads a constant as it reads a column. Cheap to clone.
 ///
 /// ```
 /// use esker_datatypes::{DataType, ScalarValue};
@@ -32,9 +32,9 @@ use crate::{Error, Result};
 pub struct ScalarValue(ArrayRef);
 
 impl ScalarValue {
-    /// The null of a type.
+    /// The null of a type; of a dictionary or run-end type, that of its values.
     pub fn null(data_type: &DataType) -> Self {
-        Self(new_null_array(data_type, 1))
+        Self(new_null_array(value_type(data_type), 1))
     }
 
     /// The decimal `digits * 10^-scale`, as `Decimal128(precision, scale)`.
@@ -54,10 +54,10 @@ impl ScalarValue {
         Self(Arc::new(Date32Array::from(vec![days])))
     }
 
-    /// The value of an array at a row.
+    /// The value of an array at a row; of a dictionary or run-end array, the value that is encoded.
     ///
     /// # Errors
-    /// `Internal` when there is no such row.
+    /// `Internal` when there is no such row, `Unsupported` for a dictionary within a dictionary.
     pub fn from_array(array: &dyn Array, row: usize) -> Result<Self> {
         if row >= array.len() {
             return Err(Error::internal(format!(
@@ -65,7 +65,11 @@ impl ScalarValue {
                 array.len()
             )));
         }
-        Ok(Self(array.slice(row, 1)))
+        let one = array.slice(row, 1);
+        if value_type(one.data_type()) == one.data_type() {
+            return Ok(Self(one));
+        }
+        Ok(Self(Column::from_arrow(&one)?.to_flat()))
     }
 
     /// The value as an array of one row.
@@ -80,7 +84,7 @@ impl ScalarValue {
 
     /// Whether the value is null.
     pub fn is_null(&self) -> bool {
-        // Logical: a dictionary's null may hide in its values, and a `Null` array has no mask.
+        // Logical: a `Null` array has no mask.
         self.0.logical_null_count() > 0
     }
 
@@ -115,12 +119,13 @@ impl ScalarValue {
         })
     }
 
-    /// The value of a `Float32` or `Float64` that is not null.
+    /// The value of any float that is not null.
     pub fn as_f64(&self) -> Option<f64> {
         if self.is_null() {
             return None;
         }
         match self.data_type() {
+            DataType::Float16 => Some(self.0.as_primitive::<Float16Type>().value(0).to_f64()),
             DataType::Float32 => Some(f64::from(self.0.as_primitive::<Float32Type>().value(0))),
             DataType::Float64 => Some(self.0.as_primitive::<Float64Type>().value(0)),
             _ => None,
@@ -235,6 +240,7 @@ impl ScalarValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::{DictionaryArray, RunArray};
 
     #[test]
     fn every_type_prints_apart() {
@@ -269,6 +275,25 @@ mod tests {
         assert!(same(None::<i32>.into(), None::<i32>.into()));
         assert!(!same(None::<i32>.into(), Some(0).into()));
         assert!(!same("a".into(), "b".into()));
+    }
+
+    #[test]
+    fn scalars_are_not_encoded() {
+        let check = |array: &dyn Array, row, want: &str| {
+            let value = ScalarValue::from_array(array, row).unwrap();
+            assert_eq!(value.to_string(), want);
+        };
+        let codes = Int8Array::from(vec![Some(1), Some(0), None]);
+        let values = Arc::new(Int32Array::from(vec![None, Some(7)]));
+        let coded = DictionaryArray::new(codes, values.clone());
+        check(&coded, 0, "7");
+        check(&coded, 1, "Int32(NULL)");
+        check(&coded, 2, "Int32(NULL)");
+        let runs = RunArray::<Int32Type>::try_new(&Int32Array::from(vec![2, 3]), &values).unwrap();
+        check(&runs, 1, "Int32(NULL)");
+        check(&runs, 2, "7");
+        let null = ScalarValue::null(coded.data_type());
+        assert_eq!(null.data_type(), &DataType::Int32);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field as ArrowField, Metadata, Schema as ArrowSchema};
 
-use crate::{Error, Result};
+use crate::{Error, Result, value_type};
 
 /// A shared string: the name of a column, table or qualifier.
 pub type Name = Arc<str>;
@@ -116,9 +116,9 @@ impl Field {
         &self.data_type
     }
 
-    /// Whether the column may hold nulls.
+    /// Whether the column may hold nulls; one of the type `Null` does, whatever was declared.
     pub fn nullable(&self) -> bool {
-        self.nullable
+        self.nullable || *value_type(&self.data_type) == DataType::Null
     }
 
     /// `o.id`, or `id` where there is no qualifier.
@@ -131,7 +131,7 @@ impl Field {
 
     /// The Arrow field of this name and type.
     pub fn to_arrow(&self) -> ArrowField {
-        ArrowField::new(self.name.as_ref(), self.data_type.clone(), self.nullable)
+        ArrowField::new(self.name.as_ref(), self.data_type.clone(), self.nullable())
             .with_metadata(self.metadata.clone())
     }
 
@@ -318,7 +318,7 @@ impl fmt::Display for Schema {
             if i > 0 {
                 f.write_str(", ")?;
             }
-            let null = if field.nullable { "?" } else { "" };
+            let null = if field.nullable() { "?" } else { "" };
             write!(f, "{}: {}{null}", field.qualified_name(), field.data_type)?;
         }
         Ok(())
@@ -363,6 +363,12 @@ mod tests {
         check("X", Err("did you mean 'x'?"));
         check("b.id", Err("did you mean"));
         check("", Err("not found"));
+    }
+
+    #[test]
+    fn a_column_of_nulls_holds_nulls() {
+        assert!(Field::new("n", DataType::Null, false).nullable());
+        assert!(!Field::new("n", DataType::Int8, false).nullable());
     }
 
     #[test]

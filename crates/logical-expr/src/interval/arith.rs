@@ -87,11 +87,11 @@ fn integers(
     match op {
         BinaryOp::Add => within(a + c, b + d, out, null),
         BinaryOp::Sub => within(a - d, b - c, out, null),
-        // Factors of 64 bits do not overflow 128.
-        BinaryOp::Mul => {
-            let (low, high) = hull([a * c, a * d, b * c, b * d]);
-            within(low, high, out, null)
-        }
+        // Two factors of 64 unsigned bits do not fit a signed 128.
+        BinaryOp::Mul => match products((a, b), (c, d)) {
+            Some((low, high)) => within(low, high, out, null),
+            None => Bounded::fallible(Interval::unknown(out).with_null(null)),
+        },
         BinaryOp::Rem => {
             let zero = c <= 0 && d >= 0;
             let most = c.abs().max(d.abs()) - 1;
@@ -106,11 +106,15 @@ fn integers(
     }
 }
 
-fn hull(products: [i128; 4]) -> (i128, i128) {
-    let [first, ..] = products;
-    products
-        .iter()
-        .fold((first, first), |(low, high), &p| (low.min(p), high.max(p)))
+/// The least and the greatest product of a factor from each range.
+fn products((a, b): (i128, i128), (c, d): (i128, i128)) -> Option<(i128, i128)> {
+    let first = a.checked_mul(c)?;
+    let (mut low, mut high) = (first, first);
+    for (left, right) in [(a, d), (b, c), (b, d)] {
+        let product = left.checked_mul(right)?;
+        (low, high) = (low.min(product), high.max(product));
+    }
+    Some((low, high))
 }
 
 /// Decimals of up to 128 bits, by their digits; `None` where those do not fit.
@@ -134,13 +138,7 @@ fn decimals(op: BinaryOp, left: &Interval, right: &Interval, out: &DataType) -> 
             }
         }
         BinaryOp::Mul if left_scale.checked_add(right_scale)? == scale => {
-            let ((a, b), (c, d)) = (ends(left)?, ends(right)?);
-            hull([
-                a.checked_mul(c)?,
-                a.checked_mul(d)?,
-                b.checked_mul(c)?,
-                b.checked_mul(d)?,
-            ])
+            products(ends(left)?, ends(right)?)?
         }
         _ => return None,
     };

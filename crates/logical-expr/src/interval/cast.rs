@@ -1,6 +1,6 @@
 //! Conversion of intervals, where greater values never become smaller ones.
 
-use esker_datatypes::{DataType, ScalarValue, decimal_parts, is_binary, is_decimal, is_string};
+use esker_datatypes::{DataType, ScalarValue, as_decimal_parts, decimal_parts, is_binary, is_decimal, is_string};
 use esker_kernels::cast::CastMode;
 
 use super::Interval;
@@ -67,13 +67,33 @@ fn scales_up(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// How many digits a decimal has before the point.
+fn whole((precision, scale): (u8, i8)) -> i32 {
+    i32::from(precision) - i32::from(scale)
+}
+
+/// Whether a decimal has room for every digit of an integer or another decimal.
+fn has_room(from: &DataType, to: &DataType) -> bool {
+    match (as_decimal_parts(from), decimal_parts(to)) {
+        (Some(from), Some(to)) => to.1 >= from.1 && whole(to) >= whole(from),
+        _ => false,
+    }
+}
+
+/// Whether the integers or decimals of a type have at most the 38 digits before the point that
+/// `Float32` has room for.
+fn within_single(from: &DataType) -> bool {
+    as_decimal_parts(from).is_some_and(|parts| whole(parts) <= 38)
+}
+
 /// Whether every value of a type fits the other.
 fn always_fits(from: &DataType, to: &DataType) -> bool {
     let real = |t: &DataType| matches!(t, DataType::Float32 | DataType::Float64);
     let exact = |t: &DataType| t.is_integer() || is_decimal(t);
     from == to
         || *from == DataType::Null
-        || (exact(from) && real(to))
+        || has_room(from, to)
+        || (exact(from) && real(to) && (*to == DataType::Float64 || within_single(from)))
         || (*from == DataType::Float32 && *to == DataType::Float64)
         || (*from == DataType::Boolean && to.is_integer())
         || (is_string(to)

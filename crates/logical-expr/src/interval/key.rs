@@ -59,7 +59,7 @@ pub(super) fn key(value: &ScalarValue) -> Option<Key<'_>> {
         DataType::LargeBinary => Some(Key::Bytes(array.as_binary::<i64>().value(0))),
         DataType::BinaryView => Some(Key::Bytes(array.as_binary_view().value(0))),
         DataType::FixedSizeBinary(_) => Some(Key::Bytes(array.as_fixed_size_binary().value(0))),
-        DataType::Float32 | DataType::Float64 => value
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => value
             .as_f64()
             .filter(|float| !float.is_nan())
             .map(Key::Float),

@@ -70,10 +70,8 @@ pub(crate) fn cast_literal(value: &ScalarValue, to: &DataType) -> Result<ScalarV
         return Ok(exact);
     }
     // A float beside a decimal means its shortest text.
-    let value = match value.as_f64() {
-        Some(float) if is_decimal(to) => ScalarValue::from(plain_digits(float)),
-        _ => value.clone(),
-    };
+    let digits = plain_digits(value).filter(|_| is_decimal(to));
+    let value = digits.map_or_else(|| value.clone(), ScalarValue::from);
     let column = Column::constant(value, 1);
     let mut buffers = Buffers::default();
     cast(

@@ -3,7 +3,8 @@
 use esker_datatypes::{DataType, Error, is_string, value_type};
 
 use super::Types;
-use super::operand::{boolean, common_operand_type};
+use super::operand::{boolean, common_operand_type, comparison_operand_type};
+use super::operators::compare_type;
 use crate::expr::Case;
 use crate::function::Operand;
 
@@ -51,7 +52,7 @@ pub(super) fn in_list_type(children: &[Operand]) -> Types {
             .cloned()
     };
     let all_text = children.iter().all(is_text).then(text).flatten();
-    let common = all_text.or_else(|| common_operand_type(children));
+    let common = all_text.or_else(|| comparison_operand_type(children));
     let Some(common) = common else {
         let types: Vec<String> = children.iter().map(|c| c.data_type.to_string()).collect();
         return Err(Error::type_mismatch(format!(
@@ -63,6 +64,15 @@ pub(super) fn in_list_type(children: &[Operand]) -> Types {
 }
 
 pub(super) fn between_type(children: &[Operand]) -> Types {
+    // Two comparisons, if both want the value in one type; else all three in one that holds them.
+    if let [value, low, high] = children
+        && let Some((below, low_type)) = compare_type(value, low)
+        && let Some((above, high_type)) = compare_type(value, high)
+        && below == above
+    {
+        let nullable = children.iter().any(|c| c.nullable);
+        return Ok((vec![below, low_type, high_type], DataType::Boolean, nullable));
+    }
     let (children_types, _, nullable) = in_list_type(children).map_err(|_| {
         let types: Vec<String> = children.iter().map(|c| c.data_type.to_string()).collect();
         Error::type_mismatch(format!(

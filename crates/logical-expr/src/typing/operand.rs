@@ -1,7 +1,7 @@
 //! Operands: literals take the type of what stands beside them.
 
 use esker_datatypes::{
-    DataType, ScalarValue, common_type, is_decimal, is_string, literal_as, value_type,
+    DataType, ScalarValue, common_type, comparison_type, is_decimal, is_string, literal_as, value_type,
 };
 
 use crate::function::Operand;
@@ -61,7 +61,7 @@ fn literal_decimal(literal: &ScalarValue) -> Option<DataType> {
     if let Some(integer) = literal.as_i128() {
         return Some(DataType::Decimal128(digits(integer.unsigned_abs()), 0));
     }
-    let text = plain_digits(literal.as_f64().filter(|f| f.is_finite())?);
+    let text = plain_digits(literal)?;
     let (whole, fraction) = text
         .trim_start_matches('-')
         .split_once('.')
@@ -72,9 +72,13 @@ fn literal_decimal(literal: &ScalarValue) -> Option<DataType> {
     (precision <= 38).then_some(DataType::Decimal128(precision as u8, scale as i8))
 }
 
-/// A float's shortest digits without an exponent.
-pub(super) fn plain_digits(float: f64) -> String {
-    format!("{float}")
+/// A finite float's shortest digits, in its own precision, without an exponent.
+pub(super) fn plain_digits(literal: &ScalarValue) -> Option<String> {
+    let float = literal.as_f64().filter(|float| float.is_finite())?;
+    Some(match literal.data_type() {
+        DataType::Float64 => format!("{float}"),
+        _ => format!("{}", float as f32),
+    })
 }
 
 fn digits(number: u128) -> u8 {
@@ -83,6 +87,18 @@ fn digits(number: u128) -> u8 {
 
 /// The type that holds several operands; literals take the type of the others where they fit.
 pub(crate) fn common_operand_type(operands: &[Operand]) -> Option<DataType> {
+    operand_type(operands, common_type)
+}
+
+/// The type in which several operands compare exactly.
+pub(super) fn comparison_operand_type(operands: &[Operand]) -> Option<DataType> {
+    operand_type(operands, comparison_type)
+}
+
+fn operand_type(
+    operands: &[Operand],
+    common_type: fn(&DataType, &DataType) -> Option<DataType>,
+) -> Option<DataType> {
     let (literals, others): (Vec<&Operand>, Vec<&Operand>) =
         operands.iter().partition(|o| o.literal.is_some());
     let mut types = others.iter().map(|o| value_type(&o.data_type).clone());

@@ -1,7 +1,7 @@
 //! The types of operators.
 
 use esker_datatypes::{
-    DataType, Error, Result, as_decimal_parts, common_type, decimal_type, is_binary, is_decimal,
+    DataType, Error, Result, as_decimal_parts, common_type, comparison_type, decimal_type, is_binary, is_decimal,
     is_string, value_type,
 };
 
@@ -50,7 +50,7 @@ fn mismatch(op: BinaryOp, left: &Operand, right: &Operand) -> Error {
 }
 
 /// The types in which two operands are compared; those that the kernel compares as they are stay.
-fn compare_type(left: &Operand, right: &Operand) -> Option<(DataType, DataType)> {
+pub(super) fn compare_type(left: &Operand, right: &Operand) -> Option<(DataType, DataType)> {
     let (l, r) = (value_type(&left.data_type), value_type(&right.data_type));
     let as_is = (is_string(l) && is_string(r))
         || (is_binary(l) && is_binary(r))
@@ -69,7 +69,7 @@ fn compare_type(left: &Operand, right: &Operand) -> Option<(DataType, DataType)>
         }
         _ => {}
     }
-    let common = common_type(&left, &right)?;
+    let common = comparison_type(&left, &right)?;
     Some((common.clone(), common))
 }
 

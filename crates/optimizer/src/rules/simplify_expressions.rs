@@ -8,7 +8,7 @@ use std::sync::Arc;
 use esker_datatypes::{Result, Schema};
 use esker_logical_expr::function::Volatility;
 use esker_logical_expr::tree::{self, Transformed, TreeNode};
-use esker_logical_expr::{Expr, evaluate_constant};
+use esker_logical_expr::{Expr, evaluate_constant, expr_type};
 use esker_logical_plan::{Filter, Limit, LogicalPlan};
 
 use crate::expressions::{ExprSet, input_schema, is_volatile, named};
@@ -120,8 +120,9 @@ fn drop_aliases(mut node: Expr, _schema: &Schema) -> Transformed<Expr> {
     }
 }
 
-/// A node over literals becomes its value; one that fails stays.
-fn fold_constant(node: Expr, _schema: &Schema) -> Transformed<Expr> {
+/// A node over literals becomes its value; one that fails stays, and so does one of an encoded type,
+/// which no literal has.
+fn fold_constant(node: Expr, schema: &Schema) -> Transformed<Expr> {
     let foldable = match &node {
         Expr::Column(_) | Expr::Literal(_) | Expr::Alias(_) | Expr::Aggregate(_) => false,
         Expr::Function(call) => call.function.properties().volatility == Volatility::Immutable,
@@ -138,8 +139,10 @@ fn fold_constant(node: Expr, _schema: &Schema) -> Transformed<Expr> {
         return Transformed::no(node);
     }
     match evaluate_constant(&node) {
-        Ok(value) => Transformed::yes(Expr::Literal(value)),
-        Err(_) => Transformed::no(node),
+        Ok(value) if expr_type(&node, schema).is_ok_and(|t| t.data_type == *value.data_type()) => {
+            Transformed::yes(Expr::Literal(value))
+        }
+        Ok(_) | Err(_) => Transformed::no(node),
     }
 }
 

@@ -247,9 +247,19 @@ impl LocalResult {
             return Ok(SinkStatus::Blocked);
         }
         if let Some(batch) = batch {
-            state
-                .reservation
-                .try_grow(memory_size(&batch))?;
+            if let Err(error) = state.reservation.try_grow(memory_size(&batch)) {
+                // The caller takes what is ready; what is not the head's turn can wait for the head.
+                let can_wait = if is_head {
+                    !state.ready.is_empty()
+                } else {
+                    order.ordinal != u64::MAX
+                };
+                if !can_wait {
+                    return Err(error);
+                }
+                state.parked.push(cx.waker());
+                return Ok(SinkStatus::Blocked);
+            }
             if is_head {
                 state.ready.push_back(batch);
             } else {

@@ -158,3 +158,84 @@ fn errors_behind_the_limit_do_not_matter_and_others_are_the_first() {
         );
     }
 }
+
+/// Three splits of a row each, to be passed through a limit of three by two workers, in the order
+/// that makes it hard: one gives the second split, the other the first and so has two rows to hand
+/// out, and before it comes to its second the limit is reached with the third split.
+#[derive(Clone, Debug, Default)]
+struct Staged {
+    claimed: Arc<AtomicU64>,
+    /// How many of the rows have come out of the limit.
+    passed: Arc<AtomicU64>,
+}
+
+/// Waits for the other worker.
+fn wait_until(done: impl Fn() -> bool) {
+    while !done() {
+        std::thread::yield_now();
+    }
+}
+
+impl Source for Staged {
+    fn open(&self, _cx: &mut TaskContext) -> Result<Box<dyn LocalSource>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl LocalSource for Staged {
+    fn next(&mut self, out: &mut Batch, _cx: &mut TaskContext) -> Result<SourceStatus> {
+        let ordinal = self.claimed.fetch_add(1, Ordering::AcqRel);
+        match ordinal {
+            // The worker of the second split comes back for the third.
+            0 => wait_until(|| self.claimed.load(Ordering::Acquire) == 3),
+            2 => wait_until(|| self.passed.load(Ordering::Acquire) == 1),
+            _ => {}
+        }
+        if ordinal > 2 {
+            return Ok(SourceStatus::Finished { splits: 3 });
+        }
+        let row = vec![Some(ordinal as i64)];
+        *out = batch(1, &[row]).with_order(Order {
+            ordinal,
+            sequence: 0,
+            last: true,
+        });
+        Ok(SourceStatus::More)
+    }
+}
+
+impl Operator for Staged {
+    fn open(&self, _cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl LocalOperator for Staged {
+    fn execute(
+        &mut self,
+        input: &mut Batch,
+        out: &mut Batch,
+        _cx: &mut TaskContext,
+    ) -> Result<OpStatus> {
+        let before = self.passed.fetch_add(1, Ordering::AcqRel);
+        if before == 0 {
+            wait_until(|| self.passed.load(Ordering::Acquire) == 2);
+        }
+        let rows = input.rows();
+        out.replace(input.clear(), rows);
+        Ok(OpStatus::NeedInput)
+    }
+}
+
+#[test]
+fn rows_that_one_worker_has_yet_to_hand_out_when_another_reaches_the_limit() {
+    let staged = Staged::default();
+    let source = Role::Source(Arc::new(staged.clone()));
+    let source = PhysicalPlan::new(0, "Staged", "", source, [], schema(&["a"]));
+    let limited = limit(1, 0, Some(3), source);
+    let above = Role::Operator(Arc::new(staged));
+    let plan = PhysicalPlan::new(2, "Staged", "", above, [limited], schema(&["a"]));
+    let runner = Runner::new(2, 8, MemoryBudget::unlimited());
+    let want: Vec<Row> = (0..3).map(|v| vec![Some(v)]).collect();
+    assert_eq!(runner.collect(&plan).unwrap(), want);
+}

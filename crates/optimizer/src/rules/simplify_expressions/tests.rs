@@ -33,6 +33,8 @@ fn constants() {
     check(lit(5).between(1, 9), "TRUE");
     check(lit(None::<i32>) + 1, "Int32(NULL)");
     check(random() + (lit(1.0) + 2.0), "random() + 3.0");
+    let coded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+    check(lit("a").cast(coded), "CAST('a' AS Dictionary(Int8, Utf8))");
 }
 
 #[test]
