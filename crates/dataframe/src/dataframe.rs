@@ -271,10 +271,11 @@ impl DataFrame {
     /// # Errors
     /// The frame's first mistake.
     pub fn explain(&self) -> Result<Explain> {
+        let optimized = self.optimized_plan()?;
         Ok(Explain {
             logical: self.logical_plan()?.to_string(),
-            optimized: self.optimized_plan()?.to_string(),
-            physical: self.physical_plan()?.to_string(),
+            physical: self.context.planner().plan(&optimized)?.to_string(),
+            optimized: optimized.to_string(),
         })
     }
 

@@ -353,10 +353,18 @@ mod tests {
         check(T::UInt64, T::UInt8, T::UInt64);
         check(T::UInt32, T::Int8, T::Int64);
         check(T::Decimal128(5, 2), T::Int32, T::Decimal128(12, 2));
-        check(T::Decimal128(38, 0), T::Decimal128(38, 10), T::Decimal256(48, 10));
+        check(
+            T::Decimal128(38, 0),
+            T::Decimal128(38, 10),
+            T::Decimal256(48, 10),
+        );
         check(T::Decimal128(38, 38), T::Int8, T::Decimal256(41, 38));
         check(T::Decimal128(38, -5), T::Int8, T::Decimal256(43, 0));
-        check(T::Decimal256(70, 2), T::Decimal128(9, 9), T::Decimal256(76, 9));
+        check(
+            T::Decimal256(70, 2),
+            T::Decimal128(9, 9),
+            T::Decimal256(76, 9),
+        );
         check(T::Utf8, T::LargeUtf8, T::Utf8View);
     }
 

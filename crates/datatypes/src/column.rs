@@ -301,10 +301,13 @@ impl Column {
 pub fn array_size(array: &dyn Array) -> usize {
     fn views<T: ByteViewType>(array: &GenericByteViewArray<T>) -> usize {
         // The low half of a view is the length; short texts stand in the view itself.
-        let long = |view: &u128| Some((view & u128::from(u32::MAX)) as usize).filter(|&len| len > 12);
+        let long =
+            |view: &u128| Some((view & u128::from(u32::MAX)) as usize).filter(|&len| len > 12);
         let long: usize = array.views().iter().filter_map(long).sum();
         let buffers: usize = array.data_buffers().iter().map(Buffer::len).sum();
-        array.len() * size_of::<u128>() + long.min(buffers) + array.nulls().map_or(0, |n| n.len() / 8)
+        array.len() * size_of::<u128>()
+            + long.min(buffers)
+            + array.nulls().map_or(0, |n| n.len() / 8)
     }
     match array.data_type() {
         DataType::Utf8View => views(array.as_string_view()),

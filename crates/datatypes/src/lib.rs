@@ -37,8 +37,8 @@ pub use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 pub use batch::{Batch, Order, StreamInfo};
 pub use buffers::Buffers;
 pub use coercion::{
-    as_decimal_parts, common_type, comparison_type, decimal_parts, decimal_type, is_binary, is_decimal, is_string,
-    literal_as,
+    as_decimal_parts, common_type, comparison_type, decimal_parts, decimal_type, is_binary,
+    is_decimal, is_string, literal_as,
 };
 pub use column::{Column, Encoding, array_size, value_type};
 pub use display::{format_float, format_value};

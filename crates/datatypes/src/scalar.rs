@@ -9,8 +9,8 @@ use arrow::array::{
     UInt16Array, UInt32Array, UInt64Array, new_null_array,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use crate::display::format_value;
@@ -145,6 +145,14 @@ impl ScalarValue {
         }
     }
 
+    /// The unscaled digits of a `Decimal128` that is not null.
+    pub fn as_decimal_digits(&self) -> Option<i128> {
+        self.0
+            .as_primitive_opt::<Decimal128Type>()
+            .filter(|a| a.is_valid(0))
+            .map(|a| a.value(0))
+    }
+
     /// Whether both are the same value of the same type, to the bit: NaN is the same as NaN, -0.0
     /// is not the same as 0.0, null is the same as null.
     pub fn same_as(&self, other: &Self) -> bool {
@@ -207,9 +215,47 @@ impl fmt::Display for ScalarValue {
             | DataType::UInt64
             | DataType::Float16
             | DataType::Float32 => write!(f, "{data_type}({text})"),
+            DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::FixedSizeList(_, _)
+            | DataType::Map(_, _)
+            | DataType::Struct(_) => {
+                write!(f, "{data_type}(")?;
+                write_items(self.0.as_ref(), f)?;
+                f.write_str(")")
+            }
             _ => write!(f, "{data_type}('{}')", text.replace('\'', "''")),
         }
     }
+}
+
+/// The items of a nested value, each as a scalar of its own: `['a', 'b']` is not `['a, b']`.
+fn write_items(value: &dyn Array, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let items: Vec<(ArrayRef, usize)> = match value.data_type() {
+        DataType::Struct(_) => {
+            let columns = value.as_struct().columns().iter();
+            columns.map(|column| (Arc::clone(column), 0)).collect()
+        }
+        data_type => {
+            let items: ArrayRef = match data_type {
+                DataType::LargeList(_) => value.as_list::<i64>().value(0),
+                DataType::FixedSizeList(_, _) => value.as_fixed_size_list().value(0),
+                DataType::Map(_, _) => Arc::new(value.as_map().value(0)),
+                _ => value.as_list::<i32>().value(0),
+            };
+            (0..items.len())
+                .map(|row| (Arc::clone(&items), row))
+                .collect()
+        }
+    };
+    f.write_str("[")?;
+    for (i, (array, row)) in items.into_iter().enumerate() {
+        let separator = if i > 0 { ", " } else { "" };
+        // There is such a row.
+        let item = ScalarValue::from_array(&array, row).map_err(|_| fmt::Error)?;
+        write!(f, "{separator}{item}")?;
+    }
+    f.write_str("]")
 }
 
 impl fmt::Debug for ScalarValue {
@@ -218,29 +264,11 @@ impl fmt::Debug for ScalarValue {
     }
 }
 
-/// The days of a `Date32` that is not null; the digits of a `Decimal128` that is not null.
-impl ScalarValue {
-    /// Days since 1970-01-01 of a `Date32` that is not null.
-    pub fn as_days(&self) -> Option<i32> {
-        self.0
-            .as_primitive_opt::<Date32Type>()
-            .filter(|a| a.is_valid(0))
-            .map(|a| a.value(0))
-    }
-
-    /// The unscaled digits of a `Decimal128` that is not null.
-    pub fn as_decimal_digits(&self) -> Option<i128> {
-        self.0
-            .as_primitive_opt::<Decimal128Type>()
-            .filter(|a| a.is_valid(0))
-            .map(|a| a.value(0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{DictionaryArray, RunArray};
+    use arrow::array::{DictionaryArray, ListBuilder, RunArray, StringViewBuilder, StructArray};
+    use arrow::datatypes::Field;
 
     #[test]
     fn every_type_prints_apart() {
@@ -267,6 +295,30 @@ mod tests {
     }
 
     #[test]
+    fn nested_values_print_apart() {
+        let check = |array: &dyn Array, want: &str| {
+            let value = ScalarValue::from_array(array, 0).unwrap();
+            assert_eq!(value.to_string(), want);
+        };
+        let texts = |texts: &[&str]| {
+            let mut list = ListBuilder::new(StringViewBuilder::new());
+            texts
+                .iter()
+                .for_each(|text| list.values().append_value(text));
+            list.append(true);
+            list.finish()
+        };
+        check(&texts(&["a, b"]), "List(Utf8View)(['a, b'])");
+        check(&texts(&["a", "b"]), "List(Utf8View)(['a', 'b'])");
+        check(&texts(&[]), "List(Utf8View)([])");
+        let fields = vec![Field::new("x", DataType::Int32, true)].into();
+        let values: ArrayRef = Arc::new(Int32Array::from(vec![None::<i32>]));
+        let row = StructArray::new(fields, vec![values], None);
+        let want = format!("{}([Int32(NULL)])", row.data_type());
+        check(&row, &want);
+    }
+
+    #[test]
     fn same_is_to_the_bit() {
         let same = |a: ScalarValue, b: ScalarValue| a.same_as(&b);
         assert!(same(f64::NAN.into(), f64::NAN.into()));
@@ -289,7 +341,8 @@ mod tests {
         check(&coded, 0, "7");
         check(&coded, 1, "Int32(NULL)");
         check(&coded, 2, "Int32(NULL)");
-        let runs = RunArray::<Int32Type>::try_new(&Int32Array::from(vec![2, 3]), &values).unwrap();
+        let runs =
+            RunArray::<Int32Type>::try_new(&Int32Array::from(vec![2, 3]), values.as_ref()).unwrap();
         check(&runs, 1, "Int32(NULL)");
         check(&runs, 2, "7");
         let null = ScalarValue::null(coded.data_type());

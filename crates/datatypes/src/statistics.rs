@@ -30,15 +30,6 @@ impl<T: Copy> Precision<T> {
             Self::Unknown => None,
         }
     }
-
-    /// The same number, no longer exact.
-    #[must_use]
-    pub fn to_estimated(self) -> Self {
-        match self {
-            Self::Exact(value) | Self::Estimated(value) => Self::Estimated(value),
-            Self::Unknown => Self::Unknown,
-        }
-    }
 }
 
 impl Precision<u64> {

@@ -13,6 +13,9 @@
 mod conditional;
 /// Functions of numbers.
 mod math;
+/// What the tests share.
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

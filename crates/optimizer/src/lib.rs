@@ -27,7 +27,7 @@ mod optimizer;
 /// What a rule is.
 mod rule;
 /// The rules, one file each.
-mod rules;
+pub mod rules;
 /// Plans for the tests of this crate.
 #[cfg(test)]
 mod test_util;
@@ -37,7 +37,3 @@ mod tests;
 pub use analyzer::Analyzer;
 pub use optimizer::Optimizer;
 pub use rule::OptimizerRule;
-pub use rules::{
-    DropNoops, MergeProjections, MergeUnions, PushDownFilters, PushDownLimits, PushDownProjections,
-    SimplifyExpressions,
-};

@@ -6,10 +6,7 @@ use esker_datatypes::{Error, ErrorKind, Result, Schema};
 use esker_logical_plan::{LogicalPlan, check_invariants, check_same_schema};
 
 use crate::rule::OptimizerRule;
-use crate::rules::{
-    DropNoops, MergeProjections, MergeUnions, PushDownFilters, PushDownLimits, PushDownProjections,
-    SimplifyExpressions,
-};
+use crate::rules;
 
 /// How often the list of rules is gone through at most.
 const MAX_PASSES: usize = 8;
@@ -40,15 +37,7 @@ impl Default for Optimizer {
 impl Optimizer {
     /// All rules.
     pub fn new() -> Self {
-        Self::with_rules([
-            Arc::new(SimplifyExpressions) as Arc<dyn OptimizerRule>,
-            Arc::new(MergeUnions),
-            Arc::new(PushDownFilters),
-            Arc::new(PushDownLimits),
-            Arc::new(MergeProjections),
-            Arc::new(PushDownProjections),
-            Arc::new(DropNoops),
-        ])
+        Self::with_rules(rules::all())
     }
 
     /// These rules, in this order.

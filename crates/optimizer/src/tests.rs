@@ -10,7 +10,8 @@ use esker_logical_plan::{
 };
 
 use crate::test_util::{filter, limit, project, scan, scan_of, scan_with, union};
-use crate::{Analyzer, DropNoops, Optimizer, OptimizerRule};
+use crate::rules::DropNoops;
+use crate::{Analyzer, Optimizer, OptimizerRule};
 
 fn analyzed(plan: LogicalPlan) -> LogicalPlan {
     Analyzer::analyze(plan).unwrap()

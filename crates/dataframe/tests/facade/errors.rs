@@ -144,16 +144,28 @@ fn types_that_do_not_go_together() {
     let wrong = employees(&ctx).with_column("n", col("last_name") + 1);
     let error = wrong.collect().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TypeMismatch { .. }));
-    assert_eq!(said(&error, "with_column", line), "TODO");
+    assert_eq!(
+        said(&error, "with_column", line),
+        "cannot compute Utf8View + Int32; text never becomes a number by itself: cast one side \
+         (in expression #last_name + 1, in with_column() called at HERE)"
+    );
     let day = Arc::new(Date32Array::from(vec![10471]));
     let line = line!() + 1;
     let wrong = frame(&ctx, "day", day).filter(col("day").lt("1998-12-01"));
     let error = wrong.collect().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TypeMismatch { .. }));
-    assert_eq!(said(&error, "filter", line), "TODO");
+    assert_eq!(
+        said(&error, "filter", line),
+        "cannot compare Date32 < Utf8View; text is no date: write lit(date) or cast it \
+         (in expression #day < '1998-12-01', in filter() called at HERE)"
+    );
     let line = line!() + 1;
     let wrong = employees(&ctx).filter("salary");
-    assert_eq!(said(&wrong.collect().unwrap_err(), "filter", line), "TODO");
+    assert_eq!(
+        said(&wrong.collect().unwrap_err(), "filter", line),
+        "a filter takes a truth value, not Int64 \
+         (in expression #salary, in filter() called at HERE)"
+    );
 }
 
 #[test]
@@ -164,10 +176,18 @@ fn values_without_a_result() {
     let wrong = df.select([(col("n") + 1).alias("next")]);
     let error = wrong.collect().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Evaluation { .. }));
-    assert_eq!(said(&error, "select", line), "TODO");
+    assert_eq!(
+        said(&error, "select", line),
+        "overflow: 9223372036854775807 + 1 does not fit Int64 \
+         (in expression #n + Int64(1), in select() called at HERE)"
+    );
     let line = line!() + 1;
     let wrong = df.filter((col("n") * 2).gt(0)).limit(9);
-    assert_eq!(said(&wrong.collect().unwrap_err(), "filter", line), "TODO");
+    assert_eq!(
+        said(&wrong.collect().unwrap_err(), "filter", line),
+        "overflow: 9223372036854775807 * 2 does not fit Int64 \
+         (in expression #n * Int64(2), in filter() called at HERE)"
+    );
 
     let texts = frame(
         &ctx,
@@ -176,7 +196,11 @@ fn values_without_a_result() {
     );
     let line = line!() + 1;
     let wrong = texts.select([col("code").cast(DataType::Int64)]);
-    assert_eq!(said(&wrong.collect().unwrap_err(), "select", line), "TODO");
+    assert_eq!(
+        said(&wrong.collect().unwrap_err(), "select", line),
+        "cannot cast 'x3' to Int64 \
+         (in expression CAST(#code AS Int64), in column 'code', in select() called at HERE)"
+    );
 }
 
 #[test]
@@ -195,7 +219,11 @@ fn a_panic_in_an_operator_is_caught() {
         let wrong = df.select([call("boom", boom, col("n"))]);
         let error = wrong.collect().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Internal { .. }));
-        assert_eq!(said(&error, "select", line), "TODO");
+        assert_eq!(
+            said(&error, "select", line),
+            "internal error: panic in ProjectionExec: boom at 25; please report this \
+             (in select() called at HERE)"
+        );
         assert_eq!(df.count().unwrap(), 10 * ROWS);
     }
 }
@@ -388,6 +416,21 @@ fn errors_behind_a_limit_do_not_surface() {
 }
 
 #[test]
+fn panics_behind_a_limit_do_not_surface() {
+    let boom = |n| if n == 35 { panic!("boom") } else { Ok(n) };
+    for threads in [1, 4] {
+        let ctx = context(threads);
+        let df = Numbers::new(100).frame(&ctx);
+        let df = df.select([call("boom", boom, col("n"))]);
+        for _ in 0..5 {
+            let want: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+            assert_eq!(rows(&df.limit(30)), want);
+            assert!(df.limit(36).collect().is_err());
+        }
+    }
+}
+
+#[test]
 fn the_first_error_of_the_input_is_reported() {
     for threads in [1, 2, 4] {
         let ctx = context(threads);
@@ -425,7 +468,8 @@ fn nothing_leaks_threads() {
         }
     };
     let boom = |n| if n == 35 { panic!("boom") } else { Ok(n) };
-    let scenarios: [(&str, &dyn Fn(&DataFrame)); 7] = [
+    type Scenario<'a> = &'a dyn Fn(&DataFrame);
+    let scenarios: [(&str, Scenario<'_>); 7] = [
         ("success", &|df| assert!(df.limit(100).collect().is_ok())),
         ("error", &|df| {
             assert!(df.select([call("f", fails, col("n"))]).collect().is_err())
@@ -475,12 +519,15 @@ fn mistakes_in_options() {
     );
     let line = line!() + 1;
     let error = context(1).from_batches([]).unwrap_err();
-    assert_eq!(said(&error, "from_batches", line), "TODO");
+    assert_eq!(
+        said(&error, "from_batches", line),
+        "a table of no batches has no columns: give it a schema (MemTable::with_schema) \
+         (in from_batches() called at HERE)"
+    );
     let other = batch([("b", Arc::new(Int64Array::from(vec![1])) as _)]);
+    let batches = [batch([("a", ints([1]))]), other];
     let line = line!() + 1;
-    let error = context(1)
-        .from_batches([batch([("a", ints([1]))]), other])
-        .unwrap_err();
+    let error = context(1).from_batches(batches).unwrap_err();
     assert_eq!(
         said(&error, "from_batches", line),
         "batch 1 of a table has 'b' as column 1, where the table has 'a' \

@@ -23,7 +23,9 @@ fn names_in_colorado(df: &DataFrame) -> DataFrame {
 fn bonuses(df: &DataFrame) -> DataFrame {
     let bonus = (col("salary") * 0.1).alias("bonus");
     let columns = NAMES.map(col).into_iter().chain([col("salary"), bonus]);
-    df.filter(col("state").eq("CO")).select(columns).filter(col("bonus").gt(1000))
+    df.filter(col("state").eq("CO"))
+        .select(columns)
+        .filter(col("bonus").gt(1000))
 }
 
 fn plan_text(df: &DataFrame) -> String {
@@ -31,14 +33,22 @@ fn plan_text(df: &DataFrame) -> String {
 }
 
 fn optimized_text(df: &DataFrame) -> String {
-    df.optimized_plan().unwrap().to_string().trim_end().to_owned()
+    df.optimized_plan()
+        .unwrap()
+        .to_string()
+        .trim_end()
+        .to_owned()
 }
 
 /// The columns that the scan reads, and the whole optimized plan.
 fn scanned(df: &DataFrame) -> (String, String) {
     let text = optimized_text(df);
     let (_, rest) = text.split_once("projection=").unwrap();
-    let end = if rest.starts_with('[') { rest.find(']').unwrap() + 1 } else { "None".len() };
+    let end = if rest.starts_with('[') {
+        rest.find(']').unwrap() + 1
+    } else {
+        "None".len()
+    };
     (rest[..end].to_owned(), text)
 }
 
@@ -59,7 +69,10 @@ fn kquery_02_optimized_plan_text() {
     assert!(columns.starts_with("[id, first_name, last_name"), "{text}");
     assert_eq!(text.matches("#state = 'CO'").count(), 1, "{text}");
     // As KQuery does it: without moving the filter.
-    let ctx = ExecutionContext::builder().without_rule("push_down_filters").build().unwrap();
+    let ctx = ExecutionContext::builder()
+        .without_rule("push_down_filters")
+        .build()
+        .unwrap();
     assert_eq!(
         optimized_text(&names_in_colorado(&employees(&ctx))),
         "Projection: #id, #first_name, #last_name\n    \
@@ -89,10 +102,21 @@ fn kquery_05_computed_column() {
 fn kquery_10_precedence_shows() {
     // The property, over all trees, is tested in logical-expr.
     let df = employees(&context(1));
-    let text = |expr: Expr| plan_text(&df.select([expr.alias("x")])).lines().next().map(str::to_owned);
+    let text = |expr: Expr| {
+        plan_text(&df.select([expr.alias("x")]))
+            .lines()
+            .next()
+            .map(str::to_owned)
+    };
     let (a, b, c) = (|| col("id"), || col("salary"), || col("id"));
-    assert_eq!(text((a() + b()) * c()).unwrap(), "Projection: (#id + #salary) * #id as x");
-    assert_eq!(text(a() + b() * c()).unwrap(), "Projection: #id + #salary * #id as x");
+    assert_eq!(
+        text((a() + b()) * c()).unwrap(),
+        "Projection: (#id + #salary) * #id as x"
+    );
+    assert_eq!(
+        text(a() + b() * c()).unwrap(),
+        "Projection: #id + #salary * #id as x"
+    );
 }
 
 #[test]
@@ -109,7 +133,10 @@ fn kquery_12_15_19_equivalents() {
     assert_eq!(rows(&california.select(NAMES)), ["1,Bill,Hopkins"]);
     let salaries = california.select(["id", "first_name", "last_name", "salary"]);
     ctx.register("california", &salaries).unwrap();
-    assert_eq!(rows(&ctx.table("california").unwrap()), ["1,Bill,Hopkins,12000"]);
+    assert_eq!(
+        rows(&ctx.table("california").unwrap()),
+        ["1,Bill,Hopkins,12000"]
+    );
     let first = df.filter(col("state").eq("CO")).select(NAMES).limit(1);
     assert_eq!(rows(&first), ["2,Gregg,Langford"]);
     let first = df.filter(col("state").eq("CO")).limit(1).select(NAMES);
@@ -118,7 +145,10 @@ fn kquery_12_15_19_equivalents() {
 
 #[test]
 fn kquery_16_bonus() {
-    assert_eq!(rows(&bonuses(&employees(&context(2)))), ["3,John,Travis,11500,1150.0"]);
+    assert_eq!(
+        rows(&bonuses(&employees(&context(2)))),
+        ["3,John,Travis,11500,1150.0"]
+    );
 }
 
 #[test]
@@ -128,7 +158,10 @@ fn kquery_17_filter_alone_reads_all_columns() {
     assert_eq!(table.num_columns(), 6);
     assert_eq!(
         rows(&df),
-        ["2,Gregg,Langford,CO,Driver,10000", "3,John,Travis,CO,Manager, Software,11500"]
+        [
+            "2,Gregg,Langford,CO,Driver,10000",
+            "3,John,Travis,CO,Manager, Software,11500"
+        ]
     );
     let (columns, text) = scanned(&df);
     assert_eq!(columns, "None", "{text}");
@@ -137,7 +170,10 @@ fn kquery_17_filter_alone_reads_all_columns() {
 #[test]
 fn kquery_18_limits() {
     for batch_size in [1, 2, 3, 1024] {
-        let ctx = ExecutionContext::builder().batch_size(batch_size).build().unwrap();
+        let ctx = ExecutionContext::builder()
+            .batch_size(batch_size)
+            .build()
+            .unwrap();
         let df = employees(&ctx).select(NAMES);
         assert_eq!(rows(&df.limit(2)), ["1,Bill,Hopkins", "2,Gregg,Langford"]);
         let none = collect(&df.limit(0));
@@ -150,8 +186,10 @@ fn kquery_18_limits() {
 #[test]
 fn kquery_20_arithmetic_of_float32() {
     let column = |values: [f32; 4]| Arc::new(Float32Array::from(values.to_vec())) as ArrayRef;
-    let columns =
-        batch([("a", column([1., 2., 4., 3.])), ("b", column([11., 22., 44., 33.]))]);
+    let columns = batch([
+        ("a", column([1., 2., 4., 3.])),
+        ("b", column([11., 22., 44., 33.])),
+    ]);
     let df = context(1).from_batches([columns]).unwrap();
     let (a, b) = (|| col("a"), || col("b"));
     let sums = df.select([
@@ -161,7 +199,10 @@ fn kquery_20_arithmetic_of_float32() {
         (a() / b()).alias("quotient"),
     ]);
     let f32 = DataType::Float32;
-    assert_eq!(types(&sums), [f32.clone(), f32.clone(), f32, DataType::Float64]);
+    assert_eq!(
+        types(&sums),
+        [f32.clone(), f32.clone(), f32, DataType::Float64]
+    );
     let quotient = 1.0_f64 / 11.0;
     assert_eq!(
         rows(&sums),
@@ -182,8 +223,14 @@ fn kquery_22_booleans() {
         ("b", column([false, true, false, true])),
     ]);
     let df = context(1).from_batches([columns]).unwrap();
-    let both = df.select([col("a").and("b".into_expr()).alias("and"), (col("a") | col("b")).alias("or")]);
-    assert_eq!(rows(&both), ["false,false", "false,true", "false,true", "true,true"]);
+    let both = df.select([
+        col("a").and("b".into_expr()).alias("and"),
+        (col("a") | col("b")).alias("or"),
+    ]);
+    assert_eq!(
+        rows(&both),
+        ["false,false", "false,true", "false,true", "true,true"]
+    );
 }
 
 #[test]
@@ -225,16 +272,29 @@ fn kquery_23_comparison_of_every_type() {
         ("b", Arc::new(Float64Array::from(vec![0.0])) as _),
     ]);
     let df = context(1).from_batches([zeros]).unwrap();
-    assert_eq!(rows(&df.select([col("a").gt_eq(col("b")), col("b").lt_eq(col("a"))])), ["true,true"]);
+    assert_eq!(
+        rows(&df.select([col("a").gt_eq(col("b")), col("b").lt_eq(col("a"))])),
+        ["true,true"]
+    );
 }
 
 #[test]
 fn kquery_25_nulls_in_comparisons() {
-    let df = frame(&context(1), "x", Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])));
-    assert_eq!(rows(&df.select([col("x").eq(1)])), ["true", "NULL", "false"]);
+    let df = frame(
+        &context(1),
+        "x",
+        Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])),
+    );
+    assert_eq!(
+        rows(&df.select([col("x").eq(1)])),
+        ["true", "NULL", "false"]
+    );
     assert_eq!(rows(&df.filter(col("x").eq(1))), ["1"]);
     assert_eq!(rows(&df.filter(!col("x").eq(1))), ["3"]);
-    assert_eq!(rows(&df.select([col("x").is_null()])), ["false", "true", "false"]);
+    assert_eq!(
+        rows(&df.select([col("x").is_null()])),
+        ["false", "true", "false"]
+    );
 }
 
 #[test]
@@ -255,7 +315,11 @@ fn kquery_26_kleene() {
     let not = |a: Option<bool>| a.map(|a| !a);
     let text = |value: Option<bool>| value.map_or("NULL".to_owned(), |value| value.to_string());
     let want: Vec<String> = std::iter::zip(a, b)
-        .map(|(a, b)| [and(a, b), not(and(not(a), not(b))), not(a)].map(text).join(","))
+        .map(|(a, b)| {
+            [and(a, b), not(and(not(a), not(b))), not(a)]
+                .map(text)
+                .join(",")
+        })
         .collect();
     let got = df.select([
         col("a").and(col("b")).alias("and"),
@@ -267,7 +331,11 @@ fn kquery_26_kleene() {
 
 #[test]
 fn kquery_30_the_null_string() {
-    let df = frame(&context(1), "s", Arc::new(StringArray::from(vec![None, Some("null")])));
+    let df = frame(
+        &context(1),
+        "s",
+        Arc::new(StringArray::from(vec![None, Some("null")])),
+    );
     assert_eq!(rows(&df.select([col("s").eq("null")])), ["NULL", "true"]);
     assert_eq!(rows(&df.select([col("s").neq("null")])), ["NULL", "false"]);
     assert_eq!(rows(&df.filter(col("s").eq("null"))), ["null"]);
@@ -278,7 +346,10 @@ fn kquery_30_the_null_string() {
 fn kquery_31_literals_take_the_columns_type() {
     let df = frame(&context(1), "i", Arc::new(Int32Array::from(vec![4, 6])));
     let df = df.filter(col("i").gt(5i64));
-    assert_eq!(plan_text(&df), "Filter: #i > Int64(5)\n    Scan: memory; projection=None");
+    assert_eq!(
+        plan_text(&df),
+        "Filter: #i > Int64(5)\n    Scan: memory; projection=None"
+    );
     let text = optimized_text(&df);
     assert!(text.contains("#i > 5") && !text.contains("CAST"), "{text}");
     assert_eq!(rows(&df), ["6"]);
@@ -291,19 +362,33 @@ fn kquery_32_planned_types_are_run_time_types() {
         ("l", ints([1])),
     ]);
     let df = context(1).from_batches([columns]).unwrap();
-    let sums = df.select([(col("i") + col("l")).alias("sum"), (col("i") * 1.1).alias("product")]);
+    let sums = df.select([
+        (col("i") + col("l")).alias("sum"),
+        (col("i") * 1.1).alias("product"),
+    ]);
     assert_eq!(types(&sums), [DataType::Int64, DataType::Float64]);
-    assert_eq!(rows(&sums), [format!("2147483648,{}", f64::from(i32::MAX) * 1.1)]);
+    assert_eq!(
+        rows(&sums),
+        [format!("2147483648,{}", f64::from(i32::MAX) * 1.1)]
+    );
 }
 
 #[test]
 fn kquery_35_division() {
     let ctx = context(1);
-    let one = |a: i64, b: i64| ctx.from_batches([batch([("a", ints([a])), ("b", ints([b]))])]).unwrap();
+    let one = |a: i64, b: i64| {
+        ctx.from_batches([batch([("a", ints([a])), ("b", ints([b]))])])
+            .unwrap()
+    };
     // With columns, with literals, and with constants that are folded.
     let check = |a: i64, b: i64, of: &dyn Fn(Expr, Expr) -> Expr, want: &str| {
         let df = one(a, b);
-        for (x, y) in [(col("a"), col("b")), (col("a"), lit(b)), (lit(a), col("b")), (lit(a), lit(b))] {
+        for (x, y) in [
+            (col("a"), col("b")),
+            (col("a"), lit(b)),
+            (lit(a), col("b")),
+            (lit(a), lit(b)),
+        ] {
             let got = df.select([of(x, y).alias("x")]);
             assert_eq!(rows(&got), [want], "{a}, {b}: {got:?}");
         }
@@ -328,46 +413,81 @@ fn kquery_35_division() {
 #[test]
 fn kquery_36_casts() {
     let ctx = context(1);
-    let bytes = frame(&ctx, "x", Arc::new(Int8Array::from(vec![10, 20, 30, -128, 127])));
+    let bytes = frame(
+        &ctx,
+        "x",
+        Arc::new(Int8Array::from(vec![10, 20, 30, -128, 127])),
+    );
     let text = bytes.select([col("x").cast(DataType::Utf8)]);
     assert_eq!(rows(&text), ["10", "20", "30", "-128", "127"]);
     let extremes = [f32::from_bits(1), f32::MAX];
     let floats = frame(&ctx, "x", Arc::new(Float32Array::from(extremes.to_vec())));
     let back = floats.select([col("x").cast(DataType::Utf8View).cast(DataType::Float32)]);
     let batches: Vec<RecordBatch> = collect(&back).into_iter().collect();
-    let back = batches[0].column(0).as_any().downcast_ref::<Float32Array>().unwrap();
+    let back = batches[0]
+        .column(0)
+        .as_any()
+        .downcast_ref::<Float32Array>()
+        .unwrap();
     assert_eq!(back.values().as_ref(), extremes);
 
     let abc = frame(&ctx, "x", Arc::new(StringArray::from(vec!["abc"])));
-    let error = abc.select([col("x").cast(DataType::Int64)]).collect().unwrap_err().to_string();
+    let error = abc
+        .select([col("x").cast(DataType::Int64)])
+        .collect()
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("'abc'"), "{error}");
-    assert_eq!(rows(&abc.select([col("x").try_cast(DataType::Int64)])), ["NULL"]);
+    assert_eq!(
+        rows(&abc.select([col("x").try_cast(DataType::Int64)])),
+        ["NULL"]
+    );
     let big = frame(&ctx, "x", ints([300]));
-    let error = big.select([col("x").cast(DataType::Int8)]).collect().unwrap_err().to_string();
+    let error = big
+        .select([col("x").cast(DataType::Int8)])
+        .collect()
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("300"), "{error}");
-    assert_eq!(rows(&big.select([col("x").try_cast(DataType::Int8)])), ["NULL"]);
+    assert_eq!(
+        rows(&big.select([col("x").try_cast(DataType::Int8)])),
+        ["NULL"]
+    );
 }
 
 #[test]
 fn kquery_54_csv() {
     let ctx = context(1);
     let df = employees(&ctx);
-    assert_eq!(rows(&df.select(["job_title"])), ["Manager", "Driver", "Manager, Software", "Defensive End"]);
+    assert_eq!(
+        rows(&df.select(["job_title"])),
+        ["Manager", "Driver", "Manager, Software", "Defensive End"]
+    );
     assert_eq!(rows(&df.select(["id"])), ["1", "2", "3", "4"]);
     assert_eq!(rows(&df.select(["state"])), ["CA", "CO", "CO", "NULL"]);
     assert_eq!(collect(&df.drop(["salary"])).num_columns(), 5);
     assert_eq!(df.select(Vec::<Expr>::new()).count().unwrap(), 4);
 
     let single = ExecutionContext::builder().batch_size(1).build().unwrap();
-    let sizes: Vec<usize> =
-        collect(&employees(&single)).batches().iter().map(RecordBatch::num_rows).collect();
+    let sizes: Vec<usize> = collect(&employees(&single))
+        .batches()
+        .iter()
+        .map(RecordBatch::num_rows)
+        .collect();
     assert_eq!(sizes, [1, 1, 1, 1]);
 
-    let titles = ["1,Hopkins,Manager", "2,Langford,Driver", "3,Travis,Manager, Software"];
+    let titles = [
+        "1,Hopkins,Manager",
+        "2,Langford,Driver",
+        "3,Travis,Manager, Software",
+    ];
     let headless = CsvOptions::default().with_has_header(false);
     let open = |file: &str, options: CsvOptions| ctx.csv_with(fixture(file), options).unwrap();
     let csv = open("employee_no_header.csv", headless.clone());
-    assert_eq!(names(&csv), (1..=6).map(|i| format!("field_{i}")).collect::<Vec<_>>());
+    assert_eq!(
+        names(&csv),
+        (1..=6).map(|i| format!("field_{i}")).collect::<Vec<_>>()
+    );
     let fields = ["field_1", "field_3", "field_5"];
     assert_eq!(rows(&csv.select(fields))[..3], titles);
     let tsv = open("employee_no_header.tsv", headless.with_delimiter(b'\t'));

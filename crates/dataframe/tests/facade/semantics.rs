@@ -16,7 +16,11 @@ use crate::{batch, collect, context, employees, frame, ints, names, rows, types}
 
 fn abc(ctx: &ExecutionContext) -> DataFrame {
     let text = Arc::new(StringArray::from(vec![Some("x"), None]));
-    let columns = [("a", ints([1, 2])), ("b", ints([10, 20])), ("c", text as ArrayRef)];
+    let columns = [
+        ("a", ints([1, 2])),
+        ("b", ints([10, 20])),
+        ("c", text as ArrayRef),
+    ];
     ctx.from_batches([batch(columns)]).unwrap()
 }
 
@@ -38,11 +42,23 @@ fn with_column_replaces_in_place() {
 #[test]
 fn with_columns_all_see_the_input() {
     let df = abc(&context(1));
-    let swapped = df.with_columns([col("b").alias("a"), col("a").alias("b"), col("a").alias("d")]);
+    let swapped = df.with_columns([
+        col("b").alias("a"),
+        col("a").alias("b"),
+        col("a").alias("d"),
+    ]);
     assert_eq!(names(&swapped), ["a", "b", "c", "d"]);
     assert_eq!(rows(&swapped), ["10,1,x,1", "20,2,NULL,2"]);
-    let error = df.with_columns([col("a").alias("d"), col("b").alias("d")]).schema().unwrap_err();
-    assert!(error.to_string().starts_with("two new columns are named 'd'"), "{error}");
+    let error = df
+        .with_columns([col("a").alias("d"), col("b").alias("d")])
+        .schema()
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("two new columns are named 'd'"),
+        "{error}"
+    );
     assert_eq!(rows(&df.with_columns(Vec::<Expr>::new())), rows(&df));
 }
 
@@ -52,13 +68,19 @@ fn unions_match_by_position() {
     let df = abc(&ctx);
     let all = df.union(&df).union(&df.limit(1));
     assert_eq!(names(&all), ["a", "b", "c"]);
-    assert_eq!(rows(&all), ["1,10,x", "2,20,NULL", "1,10,x", "2,20,NULL", "1,10,x"]);
+    assert_eq!(
+        rows(&all),
+        ["1,10,x", "2,20,NULL", "1,10,x", "2,20,NULL", "1,10,x"]
+    );
 
     let wide = frame(&ctx, "n", ints([1]));
     let narrow = frame(&ctx, "n", Arc::new(Int32Array::from(vec![2])));
     let float = frame(&ctx, "n", Arc::new(Float64Array::from(vec![0.5])));
     let both = narrow.union(&wide);
-    assert_eq!((types(&both), rows(&both)), (vec![DataType::Int64], vec!["2".into(), "1".into()]));
+    assert_eq!(
+        (types(&both), rows(&both)),
+        (vec![DataType::Int64], vec!["2".into(), "1".into()])
+    );
     let both = wide.union(&float);
     assert_eq!(types(&both), [DataType::Float64]);
     assert_eq!(rows(&both), ["1.0", "0.5"]);
@@ -90,10 +112,20 @@ fn unions_match_by_position() {
 fn dates_and_timestamps_meet_in_a_union() {
     let ctx = context(1);
     let date = frame(&ctx, "t", Arc::new(Date32Array::from(vec![1])));
-    let time = frame(&ctx, "t", Arc::new(TimestampMicrosecondArray::from(vec![1_500_000])));
+    let time = frame(
+        &ctx,
+        "t",
+        Arc::new(TimestampMicrosecondArray::from(vec![1_500_000])),
+    );
     let both = date.union(&time);
-    assert_eq!(types(&both), [DataType::Timestamp(TimeUnit::Microsecond, None)]);
-    assert_eq!(rows(&both), ["1970-01-02T00:00:00", "1970-01-01T00:00:01.500"]);
+    assert_eq!(
+        types(&both),
+        [DataType::Timestamp(TimeUnit::Microsecond, None)]
+    );
+    assert_eq!(
+        rows(&both),
+        ["1970-01-02T00:00:00", "1970-01-01T00:00:01.500"]
+    );
 }
 
 #[test]
@@ -127,7 +159,12 @@ fn aliases_qualify() {
     // The last alias counts; a scan's name is none.
     assert!(df.alias("p").select(["o.a"]).schema().is_err());
     assert_eq!(rows(&df.alias("p").select(["p.a"]).limit(1)), ["1"]);
-    assert!(employees(&context(1)).select(["employee.id"]).schema().is_err());
+    assert!(
+        employees(&context(1))
+            .select(["employee.id"])
+            .schema()
+            .is_err()
+    );
 }
 
 #[test]
@@ -138,7 +175,10 @@ fn lists_of_names_and_expressions() {
     let mixed = df.select([col("a"), col("b") + 1, lit(2.5).alias("x"), coalesce(["c"])]);
     assert_eq!(names(&mixed), ["a", "b", "x", "c"]);
     assert_eq!(rows(&mixed), ["1,11,2.5,x", "2,21,2.5,NULL"]);
-    assert_eq!(names(&df.select([lit(1), coalesce([lit(1i64)])])), ["literal", "coalesce"]);
+    assert_eq!(
+        names(&df.select([lit(1), coalesce([lit(1i64)])])),
+        ["literal", "coalesce"]
+    );
     let column = col("a");
     assert_eq!(rows(&df.select([&column])), ["1", "2"]);
 }
@@ -193,7 +233,10 @@ fn tables_are_registered() {
     assert_eq!(t.count().unwrap(), 1);
     assert!(ctx.register("u", &df.select(["z"])).is_err());
     let text = ctx.table("u").unwrap_err().to_string();
-    assert!(text.starts_with("there is no table 'u': registered are t (in table() called"), "{text}");
+    assert!(
+        text.starts_with("there is no table 'u': registered are t (in table() called"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -203,13 +246,19 @@ fn declared_types_pass_through() {
     let ends = Int32Array::from(vec![2, 3]);
     let runs = RunArray::<Int32Type>::try_new(&ends, &Int64Array::from(vec![7, 8])).unwrap();
     let large = LargeStringArray::from(vec!["p", "q", "r"]);
-    let columns: [(&str, ArrayRef); 3] =
-        [("code", Arc::new(codes)), ("run", Arc::new(runs)), ("large", Arc::new(large))];
+    let columns: [(&str, ArrayRef); 3] = [
+        ("code", Arc::new(codes)),
+        ("run", Arc::new(runs)),
+        ("large", Arc::new(large)),
+    ];
     let types_of: Vec<DataType> = columns.iter().map(|(_, a)| a.data_type().clone()).collect();
     let df = ctx.from_batches([batch(columns)]).unwrap();
     assert_eq!(types(&df), types_of);
     assert_eq!(rows(&df), ["x,7,p", "NULL,7,q", "x,8,r"]);
-    let some = df.filter(col("run").gt(7).or(col("code").is_null())).limit(2).alias("t");
+    let some = df
+        .filter(col("run").gt(7).or(col("code").is_null()))
+        .limit(2)
+        .alias("t");
     assert_eq!(types(&some), types_of);
     assert_eq!(rows(&some), ["NULL,7,q", "x,8,r"]);
     assert_eq!(types(&df.union(&df)), types_of);
@@ -218,7 +267,10 @@ fn declared_types_pass_through() {
     let computed = df.select([col("run") + 1, coalesce([col("code"), col("large")])]);
     assert_eq!(types(&computed)[0], DataType::Int64);
     assert_eq!(rows(&computed), ["8,x", "8,q", "9,x"]);
-    assert_eq!(rows(&df.filter(col("code").eq("x")).select(["large"])), ["p", "r"]);
+    assert_eq!(
+        rows(&df.filter(col("code").eq("x")).select(["large"])),
+        ["p", "r"]
+    );
 }
 
 #[test]
@@ -226,13 +278,22 @@ fn strings_of_any_type_compare() {
     let ctx = context(1);
     let texts = ["b", "a", "c"];
     let columns = batch([
-        ("small", Arc::new(StringArray::from(texts.to_vec())) as ArrayRef),
-        ("large", Arc::new(LargeStringArray::from(vec!["b", "b", "b"]))),
+        (
+            "small",
+            Arc::new(StringArray::from(texts.to_vec())) as ArrayRef,
+        ),
+        (
+            "large",
+            Arc::new(LargeStringArray::from(vec!["b", "b", "b"])),
+        ),
     ]);
     let df = ctx.from_batches([columns]).unwrap();
     assert_eq!(rows(&df.filter(col("small").eq(col("large")))), ["b,b"]);
     assert_eq!(rows(&df.filter(col("small").gt(col("large")))), ["c,b"]);
-    assert_eq!(rows(&df.filter(col("small").is_in(["a", "c"]))), ["a,b", "c,b"]);
+    assert_eq!(
+        rows(&df.filter(col("small").is_in(["a", "c"]))),
+        ["a,b", "c,b"]
+    );
 }
 
 #[test]
@@ -269,11 +330,21 @@ fn handles_are_cheap_and_go_anywhere() {
 #[test]
 fn the_prelude_is_small() {
     let text = include_str!("../../src/prelude.rs");
-    let code: Vec<&str> = text.lines().filter(|line| !line.trim().starts_with("//")).collect();
+    let code: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().starts_with("//"))
+        .collect();
     let code = code.join(" ");
-    let uses: Vec<&str> = code.split(';').filter_map(|item| item.trim().strip_prefix("pub use ")).collect();
+    let uses: Vec<&str> = code
+        .split(';')
+        .filter_map(|item| item.trim().strip_prefix("pub use "))
+        .collect();
     let count = |path: &&str| match path.split_once('{') {
-        Some((_, list)) => list.trim_end_matches('}').split(',').filter(|n| !n.trim().is_empty()).count(),
+        Some((_, list)) => list
+            .trim_end_matches('}')
+            .split(',')
+            .filter(|n| !n.trim().is_empty())
+            .count(),
         None => 1,
     };
     let names: usize = uses.iter().map(count).sum();
@@ -295,52 +366,108 @@ fn odd(ctx: &ExecutionContext) -> DataFrame {
         let text = |i: i64| match i % 5 {
             0 => None,
             1 => Some(String::new()),
-            k => Some(format!("{}", "é".repeat(k as usize) + "long enough for a buffer")),
+            k => Some("é".repeat(k as usize) + "long enough for a buffer"),
         };
         batch([
-            ("i", Arc::new(range.clone().map(|i| (i % 4 != 3).then_some(i)).collect::<Int64Array>()) as _),
-            ("k", Arc::new(range.clone().map(|i| Some((i % 3) as i32)).collect::<Int32Array>()) as _),
-            ("f", Arc::new(range.clone().map(float).collect::<Float64Array>()) as _),
+            (
+                "i",
+                Arc::new(
+                    range
+                        .clone()
+                        .map(|i| (i % 4 != 3).then_some(i))
+                        .collect::<Int64Array>(),
+                ) as _,
+            ),
+            (
+                "k",
+                Arc::new(
+                    range
+                        .clone()
+                        .map(|i| Some((i % 3) as i32))
+                        .collect::<Int32Array>(),
+                ) as _,
+            ),
+            (
+                "f",
+                Arc::new(range.clone().map(float).collect::<Float64Array>()) as _,
+            ),
             ("s", Arc::new(range.map(text).collect::<StringArray>()) as _),
         ])
     };
-    ctx.from_batches([part(0..13), part(13..14), part(14..14), part(14..40)]).unwrap()
+    ctx.from_batches([part(0..13), part(13..14), part(14..14), part(14..40)])
+        .unwrap()
 }
 
 #[test]
 fn no_setting_changes_a_result() {
     type Build = fn(&ExecutionContext) -> DataFrame;
     let queries: [(&str, Build); 12] = [
-        ("filters", |ctx| odd(ctx).filter(col("i").gt(3)).filter(col("f").gt(1).or(col("s").is_null()))),
-        ("kleene", |ctx| odd(ctx).filter(!(col("i").gt(3) & col("f").lt(9)))),
+        ("filters", |ctx| {
+            odd(ctx)
+                .filter(col("i").gt(3))
+                .filter(col("f").gt(1).or(col("s").is_null()))
+        }),
+        ("kleene", |ctx| {
+            odd(ctx).filter(!(col("i").gt(3) & col("f").lt(9)))
+        }),
         ("computed", |ctx| {
             let df = odd(ctx).with_column("j", col("i") * 2 + col("k"));
-            df.with_column("j", col("j") - 1).filter(col("j").gt(10)).select(["j", "s", "k"])
+            df.with_column("j", col("j") - 1)
+                .filter(col("j").gt(10))
+                .select(["j", "s", "k"])
         }),
         ("unused columns", |ctx| {
-            odd(ctx).with_column("j", col("i") / col("k")).drop(["f", "j"]).rename([("k", "key")])
+            odd(ctx)
+                .with_column("j", col("i") / col("k"))
+                .drop(["f", "j"])
+                .rename([("k", "key")])
         }),
-        ("limits", |ctx| odd(ctx).limit(30).filter(col("k").eq(1)).slice(2, 6).limit(5)),
-        ("limit over filter", |ctx| odd(ctx).filter(col("s").eq("")).limit(3)),
+        ("limits", |ctx| {
+            odd(ctx)
+                .limit(30)
+                .filter(col("k").eq(1))
+                .slice(2, 6)
+                .limit(5)
+        }),
+        ("limit over filter", |ctx| {
+            odd(ctx).filter(col("s").eq("")).limit(3)
+        }),
         ("union", |ctx| {
             let df = odd(ctx).select(["i", "s"]);
             let other = odd(ctx).select([col("k").alias("i"), lit("k").alias("s")]);
             df.union(&other).filter(col("i").lt(12)).slice(3, 30)
         }),
         ("case", |ctx| {
-            let sign = when(col("f").gt(5)).then(1).when(col("f").is_nan()).then(2).otherwise(col("i"));
-            odd(ctx).select([sign.alias("sign"), col("f")]).filter(col("sign").neq(2))
+            let sign = when(col("f").gt(5))
+                .then(1)
+                .when(col("f").is_nan())
+                .then(2)
+                .otherwise(col("i"));
+            odd(ctx)
+                .select([sign.alias("sign"), col("f")])
+                .filter(col("sign").neq(2))
         }),
         ("in", |ctx| {
-            odd(ctx).filter(col("k").is_in([0, 2]).and(col("i").not_in([Some(4i64), Some(6), None]).is_null()))
+            odd(ctx).filter(
+                col("k")
+                    .is_in([0, 2])
+                    .and(col("i").not_in([Some(4i64), Some(6), None]).is_null()),
+            )
         }),
         ("constants", |ctx| {
             let df = odd(ctx).filter(lit(1).lt(2).and(col("i").between(5, lit(2) * 15)));
             df.filter(lit(true)).with_column("c", lit(2) + 3)
         }),
-        ("nothing", |ctx| odd(ctx).filter(lit(false)).union(&odd(ctx).filter(col("i").gt(1000)))),
+        ("nothing", |ctx| {
+            odd(ctx)
+                .filter(lit(false))
+                .union(&odd(ctx).filter(col("i").gt(1000)))
+        }),
         ("casts", |ctx| {
-            let df = odd(ctx).select([col("i").cast(DataType::Utf8View).alias("t"), col("f").try_cast(DataType::Int8)]);
+            let df = odd(ctx).select([
+                col("i").cast(DataType::Utf8View).alias("t"),
+                col("f").try_cast(DataType::Int8),
+            ]);
             df.filter(col("t").neq("10").and(col("f").is_not_null()))
         }),
     ];
@@ -355,9 +482,15 @@ fn no_setting_changes_a_result() {
         add(rule, builder().without_rule(rule));
     }
     add("dictionaries", builder().dictionary_strings(true));
-    add("dictionaries, no optimizer", builder().dictionary_strings(true).optimizer(false));
+    add(
+        "dictionaries, no optimizer",
+        builder().dictionary_strings(true).optimizer(false),
+    );
     add("batches of one", builder().batch_size(1).threads(4));
-    add("batches of three", builder().batch_size(3).dictionary_strings(true));
+    add(
+        "batches of three",
+        builder().batch_size(3).dictionary_strings(true),
+    );
     for (name, query) in queries {
         let mut want: Option<Vec<String>> = None;
         for (setting, ctx) in &settings {
@@ -377,7 +510,11 @@ fn a_table_is_one_batch_when_wanted() {
     let one = table.to_batch().unwrap();
     assert_eq!((one.num_rows(), one.num_columns()), (40, 4));
     assert_eq!(one.column(1).as_primitive::<Int32Type>().value(39), 0);
-    let of_batches: usize = table.clone().into_iter().map(|batch| batch.num_rows()).sum();
+    let of_batches: usize = table
+        .clone()
+        .into_iter()
+        .map(|batch| batch.num_rows())
+        .sum();
     assert_eq!(of_batches, 40);
     let empty = collect(&odd(&ctx).limit(0));
     assert_eq!(empty.to_batch().unwrap().num_rows(), 0);

@@ -42,7 +42,10 @@ impl Numbers {
     }
 
     /// Does this before each split is read.
-    pub(crate) fn with(splits: u64, on_split: impl Fn(u64) -> Result<()> + Send + Sync + 'static) -> Self {
+    pub(crate) fn with(
+        splits: u64,
+        on_split: impl Fn(u64) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(Inner {
             schema: Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)])),
             splits,

@@ -38,3 +38,6 @@ pub fn coalesce(values: impl IntoIterator<Item = impl IntoExpr>) -> Expr {
 pub(crate) fn functions() -> Vec<Arc<dyn ScalarFunction>> {
     vec![Arc::new(coalesce::Coalesce)]
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,17 +18,19 @@ impl ScalarFunction for FloorDiv {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        let [data_type, ..] = args else {
-            return Err(Error::internal("floor_div() without an argument"));
+        let [left, right] = args else {
+            return Err(Error::internal("floor_div() takes two arguments"));
         };
-        // A small divisor may make every digit a whole one.
-        Ok(match decimal_parts(data_type) {
-            Some((precision, _)) => {
-                let wide = matches!(data_type, DataType::Decimal256(_, _));
-                decimal_type(i32::from(precision), 0, wide)
-            }
-            None => data_type.clone(),
-        })
+        let (Some((precision, scale)), Some((_, small))) =
+            (decimal_parts(left), decimal_parts(right))
+        else {
+            return Ok(left.clone());
+        };
+        // The smallest divisor makes as many digits whole as it has behind the point; rounding
+        // what is left of them may carry into one more.
+        let whole = i32::from(precision) - i32::from(scale) + i32::from(small);
+        let wide = matches!(left, DataType::Decimal256(_, _));
+        Ok(decimal_type(whole + i32::from(scale > small), 0, wide))
     }
 
     fn properties(&self) -> FunctionProperties {

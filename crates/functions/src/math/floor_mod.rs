@@ -1,6 +1,6 @@
 //! `floor_mod(a, b)`: the remainder with the sign of the divisor.
 
-use esker_datatypes::{Column, DataType, Error, Result};
+use esker_datatypes::{Column, DataType, Error, Result, decimal_parts, decimal_type};
 use esker_kernels::arith::{self, ArithOp};
 use esker_logical_expr::function::{Call, FunctionProperties, ScalarFunction, Signature};
 
@@ -18,14 +18,23 @@ impl ScalarFunction for FloorMod {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        args.first()
-            .cloned()
-            .ok_or_else(|| Error::internal("floor_mod() without an argument"))
+        let [left, right] = args else {
+            return Err(Error::internal("floor_mod() takes two arguments"));
+        };
+        let (Some((_, scale)), Some((precision, own))) =
+            (decimal_parts(left), decimal_parts(right))
+        else {
+            return Ok(left.clone());
+        };
+        // It is nearer to zero than the divisor.
+        let whole = i32::from(precision) - i32::from(own);
+        let wide = matches!(right, DataType::Decimal256(_, _));
+        Ok(decimal_type(whole, scale.max(own), wide))
     }
 
     fn properties(&self) -> FunctionProperties {
-        // Null for a zero divisor.
-        FunctionProperties::default().not_strict()
+        // Null for a zero divisor; decimals may need more digits than there are.
+        FunctionProperties::default().fallible().not_strict()
     }
 
     fn evaluate(&self, args: &[Column], call: &mut Call<'_>) -> Result<Column> {

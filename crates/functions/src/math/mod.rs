@@ -21,13 +21,15 @@ pub trait MathExpr: Sized {
     /// The quotient rounded toward minus infinity: `7 // 2` is 3, `-7 // 2` is -4.
     ///
     /// Integers stay integers, decimals get scale 0, floats stay floats. Null for null, and, unless
-    /// floats divide, for a zero divisor (floats follow IEEE 754).
+    /// floats divide, for a zero divisor (floats follow IEEE 754). The smallest signed integer by -1
+    /// is an overflow error.
     fn floor_div(self, divisor: impl IntoOperand) -> Expr;
 
     /// What [`floor_div`](Self::floor_div) leaves: it has the sign of the divisor, so that
     /// `floor_mod(-7, 3)` is 2 (where `-7 % 3` is -1).
     ///
-    /// Null for null, and, unless floats divide, for a zero divisor.
+    /// Null for null, and, unless floats divide, for a zero divisor. A decimal that needs more than
+    /// 38 digits is an overflow error.
     fn floor_mod(self, divisor: impl IntoOperand) -> Expr;
 
     /// The quotient of decimals as a decimal of `scale` digits behind the point, rounded half away
@@ -71,3 +73,6 @@ pub(crate) fn functions() -> Vec<Arc<dyn ScalarFunction>> {
         Arc::new(floor_mod::FloorMod),
     ]
 }
+
+#[cfg(test)]
+mod tests;

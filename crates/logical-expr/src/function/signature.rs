@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use esker_datatypes::{DataType, Error, Result, ScalarValue, is_string, value_type};
+use esker_datatypes::{DataType, Error, Result, ScalarValue, is_decimal, is_string, value_type};
 
-use crate::typing::{common_operand_type, silently_becomes};
+use crate::typing::{common_operand_type, decimal_operand_types, silently_becomes};
 
 /// An argument as typing sees it: its type, and its value when it is a literal.
 #[derive(Clone, Debug)]
@@ -50,7 +50,8 @@ impl Signature {
         }
     }
 
-    /// Numbers, coerced to the type that holds them all.
+    /// Numbers, coerced to the type that holds them all; where that is a decimal, each to a decimal
+    /// of its own precision and scale.
     pub fn numeric(count: RangeInclusive<usize>) -> Self {
         Self {
             count,
@@ -87,8 +88,9 @@ impl Signature {
                 (least, &usize::MAX) => format!("at least {least}"),
                 (least, most) => format!("{least} to {most}"),
             };
+            let plural = if wanted == "1" { "" } else { "s" };
             return Err(Error::type_mismatch(format!(
-                "{function}() takes {wanted} arguments, not {}",
+                "{function}() takes {wanted} argument{plural}, not {}",
                 args.len()
             )));
         }
@@ -108,6 +110,7 @@ impl Signature {
                 Ok(vec![common; args.len()])
             }
             Kind::Numeric => match common_operand_type(args) {
+                Some(common) if is_decimal(&common) => Ok(decimal_operand_types(args, &common)),
                 Some(common) if common.is_numeric() || common == DataType::Null => {
                     // A null literal alone has no type of its own: count it as a number.
                     let common = if common == DataType::Null {

@@ -1,6 +1,8 @@
 //! Conversion of intervals, where greater values never become smaller ones.
 
-use esker_datatypes::{DataType, ScalarValue, as_decimal_parts, decimal_parts, is_binary, is_decimal, is_string};
+use esker_datatypes::{
+    DataType, ScalarValue, as_decimal_parts, decimal_parts, is_binary, is_decimal, is_string,
+};
 use esker_kernels::cast::CastMode;
 
 use super::Interval;

@@ -24,6 +24,9 @@ fn schema() -> Schema {
         field("t", DataType::Utf8View),
         field("k", DataType::Date32),
         field("b", DataType::Boolean),
+        field("u", DataType::UInt64),
+        field("e", DataType::Decimal128(38, 30)),
+        field("x", DataType::Decimal128(38, -5)),
     ])
 }
 
@@ -105,6 +108,8 @@ fn bounds_of_numbers() {
     check(col("i") * -2, "-20..6", true);
     check(-col("i"), "-10..3", true);
     check(col("i") % 4, "-3..3", true);
+    // The greatest product is beyond 128 signed bits.
+    check(col("u") * col("u"), "0..18446744073709551615 NULL", false);
     check(col("i") % col("i"), "-3..9 NULL", true);
     check(col("j") % 4, "0..3 NULL", true);
     check(col("j") % 0, "NULL", true);
@@ -148,6 +153,15 @@ fn bounds_of_numbers() {
     check(col("f").cast(DataType::Int8), "-128..127", false);
     check(col("i").cast(DataType::Utf8View), "..", true);
     check(col("t").cast(DataType::Int8), "-128..127 NULL", false);
+    check(
+        col("u").cast(DataType::Decimal128(20, 0)),
+        "0..18446744073709551615 NULL",
+        true,
+    );
+    check(col("e").cast(DataType::Decimal256(40, 30)), ".. NULL", true);
+    check(col("e").cast(DataType::Float32), ".. NaN NULL", true);
+    check(col("x").cast(DataType::Float64), ".. NaN NULL", true);
+    check(col("x").cast(DataType::Float32), ".. NaN NULL", false);
     check(double(col("f")), ".. NaN", true);
     check(
         fail_on(col("j"), 3),

@@ -71,7 +71,11 @@ pub(super) fn between_type(children: &[Operand]) -> Types {
         && below == above
     {
         let nullable = children.iter().any(|c| c.nullable);
-        return Ok((vec![below, low_type, high_type], DataType::Boolean, nullable));
+        return Ok((
+            vec![below, low_type, high_type],
+            DataType::Boolean,
+            nullable,
+        ));
     }
     let (children_types, _, nullable) = in_list_type(children).map_err(|_| {
         let types: Vec<String> = children.iter().map(|c| c.data_type.to_string()).collect();

@@ -22,7 +22,7 @@ use operators::{binary_type, unary_type};
 
 pub(crate) use coerce::cast_literal;
 pub use coerce::coerce;
-pub(crate) use operand::{common_operand_type, silently_becomes};
+pub(crate) use operand::{common_operand_type, decimal_operand_types, silently_becomes};
 
 /// The type of an expression's values, and whether they may be null.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Operands: literals take the type of what stands beside them.
 
 use esker_datatypes::{
-    DataType, ScalarValue, common_type, comparison_type, is_decimal, is_string, literal_as, value_type,
+    DataType, ScalarValue, as_decimal_parts, common_type, comparison_type, decimal_type,
+    is_decimal, is_string, literal_as, value_type,
 };
 
 use crate::function::Operand;
@@ -37,7 +38,10 @@ pub(super) fn settled(operand: &Operand, other: &Operand) -> DataType {
         };
     }
     if own.is_floating() && matches!(beside, DataType::Float32 | DataType::Float64) {
-        return beside.clone();
+        // A finite literal beyond the range of `Float32` stays what it is.
+        let too_large = |float: f64| float.is_finite() && (float as f32).is_infinite();
+        let beyond = *beside == DataType::Float32 && literal.as_f64().is_some_and(too_large);
+        return if beyond { own } else { beside }.clone();
     }
     own.clone()
 }
@@ -120,6 +124,33 @@ fn operand_type(
         common = common_type(&common, &settled(literal, &beside))?;
     }
     Some(common)
+}
+
+/// The types of operands that meet as decimals: each keeps its own precision and scale, so that no
+/// value needs room that only the others have.
+pub(crate) fn decimal_operand_types(operands: &[Operand], common: &DataType) -> Vec<DataType> {
+    let beside = Operand {
+        data_type: common.clone(),
+        nullable: false,
+        literal: None,
+    };
+    let wide = matches!(common, DataType::Decimal256(_, _));
+    let own = |operand| decimal_operand(&settled(operand, &beside), wide).0;
+    operands.iter().map(own).collect()
+}
+
+/// The decimal type of an operand, its digits before the point and its scale. Decimals of other
+/// widths are taken as they are, integers and nulls become decimals.
+pub(super) fn decimal_operand(data_type: &DataType, wide: bool) -> (DataType, i32, i8) {
+    let (precision, scale) = as_decimal_parts(data_type).unwrap_or((1, 0));
+    let whole = i32::from(precision) - i32::from(scale);
+    let keep = is_decimal(data_type) && (!wide || matches!(data_type, DataType::Decimal256(_, _)));
+    let as_type = if keep {
+        data_type.clone()
+    } else {
+        decimal_type(whole, scale, wide)
+    };
+    (as_type, whole, scale)
 }
 
 /// Whether an argument is cast to this type without being asked: it loses nothing there.

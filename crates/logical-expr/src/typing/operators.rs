@@ -1,12 +1,12 @@
 //! The types of operators.
 
 use esker_datatypes::{
-    DataType, Error, Result, as_decimal_parts, common_type, comparison_type, decimal_type, is_binary, is_decimal,
+    DataType, Error, Result, common_type, comparison_type, decimal_type, is_binary, is_decimal,
     is_string, value_type,
 };
 
 use super::Types;
-use super::operand::{boolean, settled};
+use super::operand::{boolean, decimal_operand, settled};
 use crate::function::Operand;
 use crate::operator::{BinaryOp, UnaryOp};
 
@@ -119,21 +119,8 @@ fn decimal_arith_type(
     let wide = [left, right]
         .iter()
         .any(|t| matches!(t, DataType::Decimal256(_, _)));
-    let operand = |data_type: &DataType| {
-        let (precision, scale) = as_decimal_parts(data_type).unwrap_or((1, 0));
-        let whole = i32::from(precision) - i32::from(scale);
-        // Decimals of other widths are taken as they are, integers and nulls become decimals.
-        let keep =
-            is_decimal(data_type) && (!wide || matches!(data_type, DataType::Decimal256(_, _)));
-        let as_type = if keep {
-            data_type.clone()
-        } else {
-            decimal_type(whole, scale, wide)
-        };
-        (as_type, whole, scale)
-    };
-    let (l, lw, ls) = operand(left);
-    let (r, rw, rs) = operand(right);
+    let (l, lw, ls) = decimal_operand(left, wide);
+    let (r, rw, rs) = decimal_operand(right, wide);
     let scale = ls.max(rs);
     let out = match op {
         BinaryOp::Add | BinaryOp::Sub => decimal_type(lw.max(rw) + 1, scale, wide),

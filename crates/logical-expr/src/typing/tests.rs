@@ -236,6 +236,18 @@ fn comparisons() {
     check(col("i64").lt(col("u64")), Ok(("Boolean", "#i64 < #u64")));
     check(col("u64").gt(-1), Ok(("Boolean", "#u64 > Int64(-1)")));
     check(
+        col("exact").lt(1_000_000_000),
+        Ok((
+            "Boolean",
+            "CAST(#exact AS Decimal256(40, 30)) < \
+             Decimal256(40, 30)('1000000000.000000000000000000000000000000')",
+        )),
+    );
+    check(
+        col("d").eq(0.1f32),
+        Ok(("Boolean", "#d = Decimal(0.10, 5, 2)")),
+    );
+    check(
         col("u64").gt(col("i8")),
         Ok(("Boolean", "#u64 > CAST(#i8 AS Int64)")),
     );
@@ -248,6 +260,10 @@ fn comparisons() {
         Ok(("Boolean", "CAST(#i64 AS Float64) > 1.5")),
     );
     check(col("f32").eq(0.1), Ok(("Boolean", "#f32 = Float32(0.1)")));
+    check(
+        col("f32").lt(1e300),
+        Ok(("Boolean", "CAST(#f32 AS Float64) < 1e300")),
+    );
     check(col("t").eq("a"), Ok(("Boolean", "#t = 'a'")));
     check(col("t8").eq(col("t")), Ok(("Boolean", "#t8 = #t")));
     check(
@@ -360,6 +376,38 @@ fn conditions_and_membership() {
         Ok(("Boolean", "#t8 IN (Utf8('a'))")),
     );
     check(col("t").is_in([1]), Err("IN compares values of one type"));
+    check(
+        col("u64").is_in([-1, 5]),
+        Ok((
+            "Boolean",
+            "CAST(#u64 AS Decimal128(20, 0)) IN (Decimal(-1, 20, 0), Decimal(5, 20, 0))",
+        )),
+    );
+    check(
+        col("i64").is_in([u64::MAX, 5]),
+        Ok((
+            "Boolean",
+            "CAST(#i64 AS Decimal128(20, 0)) IN \
+             (Decimal(18446744073709551615, 20, 0), Decimal(5, 20, 0))",
+        )),
+    );
+    check(
+        col("u64").between(-1, 5),
+        Ok(("Boolean", "#u64 BETWEEN Int64(-1) AND UInt64(5)")),
+    );
+    check(
+        col("i8").between(col("i64"), col("u64")),
+        Ok(("Boolean", "CAST(#i8 AS Int64) BETWEEN #i64 AND #u64")),
+    );
+    check(
+        col("exact").between(-1, 1_000_000_000_000i64),
+        Ok((
+            "Boolean",
+            "CAST(#exact AS Decimal256(43, 30)) BETWEEN \
+             Decimal256(43, 30)('-1.000000000000000000000000000000') AND \
+             Decimal256(43, 30)('1000000000000.000000000000000000000000000000')",
+        )),
+    );
     check(
         col("i8").between(1, col("i16")),
         Ok(("Boolean", "CAST(#i8 AS Int16) BETWEEN Int16(1) AND #i16")),

@@ -1,4 +1,8 @@
-//! The rules, one file each.
+//! The rules, one file each, and the order in which they run.
+
+use std::sync::Arc;
+
+use crate::rule::OptimizerRule;
 
 mod drop_noops;
 mod merge_projections;
@@ -15,3 +19,16 @@ pub use push_down_filters::PushDownFilters;
 pub use push_down_limits::PushDownLimits;
 pub use push_down_projections::PushDownProjections;
 pub use simplify_expressions::SimplifyExpressions;
+
+/// All rules, in the order in which they run.
+pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
+    vec![
+        Arc::new(SimplifyExpressions),
+        Arc::new(MergeUnions),
+        Arc::new(PushDownFilters),
+        Arc::new(PushDownLimits),
+        Arc::new(MergeProjections),
+        Arc::new(PushDownProjections),
+        Arc::new(DropNoops),
+    ]
+}

@@ -176,4 +176,6 @@ fn simplify_filter(filter: Filter) -> Result<Transformed<LogicalPlan>> {
 }
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;

@@ -163,7 +163,7 @@ fn long_values_are_cut_before_columns_go() {
 1 row, 3 columns",
     );
     two(
-        26,
+        27,
         "
 ┌──────────────┬───┬──────┐
 │ first        │ … │ last │

@@ -31,7 +31,7 @@ fn arguments_are_coerced() {
     check(
         Signature::any(1..=1),
         &[],
-        Err("f() takes 1 arguments, not 0"),
+        Err("f() takes 1 argument, not 0"),
     );
     check(
         Signature::any(1..=usize::MAX),
@@ -62,6 +62,27 @@ fn arguments_are_coerced() {
         Signature::numeric(1..=9),
         &[literal(ScalarValue::null(&T::Null))],
         Ok(&[T::Int64]),
+    );
+    let cents = of(&T::Decimal128(5, 2));
+    check(
+        Signature::numeric(1..=9),
+        &[cents.clone(), int.clone(), one(), literal(0.125.into())],
+        Ok(&[
+            T::Decimal128(5, 2),
+            T::Decimal128(3, 0),
+            T::Decimal128(1, 0),
+            T::Decimal128(3, 3),
+        ]),
+    );
+    check(
+        Signature::numeric(1..=9),
+        &[cents.clone(), of(&T::Decimal256(50, 1))],
+        Ok(&[T::Decimal256(5, 2), T::Decimal256(50, 1)]),
+    );
+    check(
+        Signature::numeric(1..=9),
+        &[cents, of(&T::Float32)],
+        Ok(&[T::Float64, T::Float64]),
     );
     check(
         Signature::numeric(1..=9),
