@@ -9,8 +9,8 @@ use esker_logical_plan::{
     Extension, ExtensionNode, FilterPushdown, LogicalPlan, Origin, Projection, check_invariants,
 };
 
-use crate::test_util::{filter, limit, project, scan, scan_of, scan_with, union};
 use crate::rules::DropNoops;
+use crate::test_util::{filter, limit, project, scan, scan_of, scan_with, union};
 use crate::{Analyzer, Optimizer, OptimizerRule};
 
 fn analyzed(plan: LogicalPlan) -> LogicalPlan {

@@ -44,7 +44,8 @@ pub fn start(
     Ok(running)
 }
 
-/// Runs a plan into a sink and returns when it is done.
+/// Runs a plan into a sink and returns when it is done: then nobody writes any more, also when the
+/// query has failed or was cancelled.
 ///
 /// # Errors
 /// Those of the query.
@@ -61,14 +62,8 @@ pub fn run_to_sink(
         // Called once.
         let _ = end.set(result);
     })?;
-    query.wait(|| {
-        let cancelled = || {
-            query
-                .is_cancelled()
-                .then(|| Err(esker_datatypes::Error::cancelled()))
-        };
-        outcome.get().cloned().or_else(cancelled)
-    })
+    // A cancelled query ends as well, as soon as its tasks have seen that it is.
+    query.wait(|| outcome.get().cloned())
 }
 
 impl RunningQuery {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esker_datatypes::{Batch, Result};
+use esker_datatypes::{Batch, Result, Selection};
 use esker_runtime::TaskContext;
 
 use crate::expression::{Program, ProgramState};
@@ -43,7 +43,8 @@ impl LocalOperator for LocalFilter {
         out: &mut Batch,
         cx: &mut TaskContext,
     ) -> Result<OpStatus> {
-        let mut selection = input.selection().clone();
+        let all = Selection::all(input.rows());
+        let mut selection = std::mem::replace(input.selection_mut(), all);
         self.predicate
             .select(input, &mut selection, &mut self.state, &mut cx.buffers)?;
         std::mem::swap(input, out);

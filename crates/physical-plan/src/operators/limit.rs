@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use esker_datatypes::{Batch, Order, Result};
 use esker_runtime::{Reservation, TaskContext};
 
-use crate::pipeline::{LocalOperator, OpStatus, Operator};
+use crate::pipeline::{BEHIND_ALL, LocalOperator, OpStatus, Operator};
 
 /// Drops `offset` rows from the front and keeps at most `fetch` of the rest.
 ///
@@ -35,8 +35,10 @@ struct Shared {
 struct State {
     /// The rows in the splits before the head.
     seen: u64,
-    /// Splits behind the head that have ended.
-    ended: BTreeMap<u64, Held>,
+    /// What workers held of splits behind the head when they were done with them.
+    left: BTreeMap<u64, Vec<Held>>,
+    /// How many workers may still give rows.
+    open: usize,
 }
 
 /// The rows of a split whose place is not known yet.
@@ -44,6 +46,9 @@ struct State {
 struct Held {
     batches: Vec<Batch>,
     reservation: Reservation,
+    /// The split has ended with them. If not, a stage before this one has failed in it, or it is
+    /// what comes behind all splits.
+    ended: bool,
 }
 
 impl LimitExec {
@@ -64,6 +69,7 @@ impl LimitExec {
 
 impl Operator for LimitExec {
     fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
+        self.shared.lock().open += 1;
         Ok(Box::new(LocalLimit {
             shared: Arc::clone(&self.shared),
             split: None,
@@ -72,6 +78,7 @@ impl Operator for LimitExec {
             held: self.shared.hold(cx),
             ready: VecDeque::new(),
             consumed: false,
+            flushed: false,
         }))
     }
 
@@ -94,6 +101,7 @@ impl Shared {
         Held {
             batches: Vec::new(),
             reservation,
+            ended: false,
         }
     }
 
@@ -141,6 +149,8 @@ struct LocalLimit {
     ready: VecDeque<Batch>,
     /// The input is in `held` or `ready`.
     consumed: bool,
+    /// The worker's input has ended.
+    flushed: bool,
 }
 
 impl LocalLimit {
@@ -148,6 +158,7 @@ impl LocalLimit {
     fn take(&mut self, input: &mut Batch, cx: &TaskContext) -> Result<()> {
         let order = input.order();
         if self.split != Some(order.ordinal) {
+            self.leave_split(cx);
             self.split = Some(order.ordinal);
             (self.position, self.rows) = (Position::Unknown, 0);
         }
@@ -164,7 +175,8 @@ impl LocalLimit {
             Position::Unknown => self.hold(batch)?,
         }
         if order.last {
-            self.end_split(order.ordinal, cx);
+            self.held.ended = true;
+            self.leave_split(cx);
         }
         Ok(())
     }
@@ -209,37 +221,77 @@ impl LocalLimit {
         Ok(())
     }
 
-    /// The split has ended: those that waited for it may go.
-    fn end_split(&mut self, ordinal: u64, cx: &TaskContext) {
+    /// No more rows of the split will come: those that waited for its end may go.
+    fn leave_split(&mut self, cx: &TaskContext) {
+        let Some(ordinal) = self.split.take() else {
+            return;
+        };
         let shared = Arc::clone(&self.shared);
+        let held = std::mem::replace(&mut self.held, shared.hold(cx));
         let mut state = shared.lock();
-        if shared.head.load(Ordering::Acquire) != ordinal {
-            let held = std::mem::replace(&mut self.held, shared.hold(cx));
-            state.ended.insert(ordinal, held);
+        let mut head = shared.head.load(Ordering::Acquire);
+        state.left.entry(ordinal).or_default().push(held);
+        if head != ordinal {
             return;
         }
         if matches!(self.position, Position::Unknown) {
             // It became the head while its last batch was on its way here.
-            self.become_head(state.seen);
+            self.position = Position::At(state.seen);
         }
-        let mut head = ordinal;
-        loop {
+        while let Some(left) = state.left.remove(&head) {
+            let ended = left.iter().any(|held| held.ended);
+            self.pass_all(left);
+            if !ended {
+                // Nobody gets beyond a split that has failed.
+                break;
+            }
             if let Position::At(seen) = self.position {
                 state.seen = seen;
             }
             head += 1;
-            match state.ended.remove(&head) {
-                Some(held) => {
-                    for batch in held.batches {
-                        if let Position::At(start) = self.position {
-                            self.pass(batch, start);
-                        }
-                    }
-                }
-                None => break,
-            }
         }
         shared.head.store(head, Ordering::Release);
+    }
+
+    /// The worker's input has ended. It may have left its split in the middle, for a stage before has
+    /// failed: if the rows that came before that are enough, the failure does not matter.
+    fn leave(&mut self, cx: &TaskContext) {
+        self.leave_split(cx);
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        state.open = state.open.saturating_sub(1);
+        if state.open == 0
+            && let Some(left) = state.left.remove(&BEHIND_ALL)
+        {
+            self.position = Position::At(state.seen);
+            self.pass_all(left);
+        }
+    }
+
+    fn pass_all(&mut self, left: Vec<Held>) {
+        for batch in left.into_iter().flat_map(|held| held.batches) {
+            if let Position::At(start) = self.position {
+                self.pass(batch, start);
+            }
+        }
+    }
+
+    /// Gives out what is ready, one batch at a time.
+    fn give(&mut self, out: &mut Batch) -> OpStatus {
+        let Some(batch) = self.ready.pop_front() else {
+            return OpStatus::NeedInput;
+        };
+        *out = batch;
+        if !self.ready.is_empty() {
+            return OpStatus::HaveMore;
+        }
+        // Only the worker that passes the last row on has it in its output.
+        let reached = matches!(self.position, Position::At(behind) if behind >= self.shared.end);
+        if reached {
+            OpStatus::Finished
+        } else {
+            OpStatus::NeedInput
+        }
     }
 }
 
@@ -256,27 +308,19 @@ impl LocalOperator for LocalLimit {
                 return Ok(OpStatus::NeedInput);
             }
             self.take(input, cx)?;
-            self.consumed = true;
         }
-        if let Some(batch) = self.ready.pop_front() {
-            *out = batch;
+        let status = self.give(out);
+        self.consumed = status == OpStatus::HaveMore;
+        Ok(status)
+    }
+
+    fn flush(&mut self, out: &mut Batch, cx: &mut TaskContext) -> Result<OpStatus> {
+        if !std::mem::replace(&mut self.flushed, true) {
+            self.leave(cx);
         }
-        if !self.ready.is_empty() {
-            return Ok(OpStatus::HaveMore);
-        }
-        self.consumed = false;
-        // Only the worker that passes the last row on has it in its output.
-        let reached = out.order().last && self.shared.is_reached(self.position);
-        Ok(if reached {
-            OpStatus::Finished
-        } else {
-            OpStatus::NeedInput
-        })
+        Ok(self.give(out))
     }
 }
 
-impl Shared {
-    fn is_reached(&self, position: Position) -> bool {
-        matches!(position, Position::At(behind) if behind >= self.end)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,7 @@ impl LocalOperator for LocalProjection {
             .program
             .evaluate(input, selection, &mut self.state, &mut cx.buffers)?;
         out.replace(columns, input.rows());
-        *out.selection_mut() = input.selection().clone();
+        std::mem::swap(out.selection_mut(), input.selection_mut());
         out.set_stream(input.stream().cloned());
         Ok(OpStatus::NeedInput)
     }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
 use esker_datatypes::{Batch, Error, Order, Result, array_size};
-use esker_runtime::{QueryContext, Reservation, TaskContext, Waker};
+use esker_runtime::{MemoryBudget, QueryContext, Reservation, TaskContext, Waker};
 
-use crate::pipeline::{LocalSink, Sink, SinkStatus};
+use crate::pipeline::{BEHIND_ALL, LocalSink, Sink, SinkStatus};
 
 /// When the rows are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,8 @@ struct State {
     /// The first split that has not ended.
     head: u64,
     ready: VecDeque<RecordBatch>,
-    /// Batches behind the head, by place.
-    later: BTreeMap<Order, RecordBatch>,
+    /// Batches behind the head, by place and, where workers share one (behind all), as they came.
+    later: BTreeMap<(Order, usize), RecordBatch>,
     /// Splits behind the head that have ended.
     ended: BTreeSet<u64>,
     parked: Vec<Waker>,
@@ -102,7 +102,8 @@ impl ResultSink {
                 let later = std::mem::take(&mut state.later);
                 state.ready.extend(later.into_values());
             } else {
-                state.later.clear();
+                let later = std::mem::take(&mut state.later);
+                state.release(later.values().map(memory_size).sum());
             }
             state.end = Some(result);
         }
@@ -123,9 +124,7 @@ impl ResultSink {
         self.shared.query.wait(|| {
             let mut state = self.shared.lock();
             if let Some(batch) = state.ready.pop_front() {
-                state
-                    .reservation
-                    .shrink(memory_size(&batch));
+                state.release(memory_size(&batch));
                 wake_parked(state);
                 return Some(Ok(Some(batch)));
             }
@@ -179,6 +178,14 @@ fn memory_size(batch: &RecordBatch) -> u64 {
     columns.map(|column| array_size(column) as u64).sum()
 }
 
+/// Whether less than half of the memory is left with so many more bytes: what is behind the head
+/// leaves the rest to the head.
+fn leaves_little(memory: &MemoryBudget, bytes: u64) -> bool {
+    memory
+        .limit()
+        .is_some_and(|limit| memory.used().saturating_add(bytes) > limit / 2)
+}
+
 fn wake_parked(mut state: MutexGuard<'_, State>) {
     let parked = std::mem::take(&mut state.parked);
     drop(state);
@@ -186,6 +193,22 @@ fn wake_parked(mut state: MutexGuard<'_, State>) {
 }
 
 impl State {
+    /// Puts a batch in its place behind the head.
+    fn insert(&mut self, order: Order, batch: RecordBatch) {
+        let same = self.later.range((order, 0)..=(order, usize::MAX));
+        let number = same.last().map_or(0, |((_, number), _)| number + 1);
+        self.later.insert((order, number), batch);
+    }
+
+    /// Gives back the memory of batches that are gone.
+    fn release(&mut self, mut bytes: u64) {
+        for reservation in std::iter::once(&mut self.reservation).chain(&mut self.kept) {
+            let some = bytes.min(reservation.size());
+            reservation.shrink(some);
+            bytes -= some;
+        }
+    }
+
     /// The head has ended: what stood behind it may go out.
     fn advance(&mut self) {
         loop {
@@ -194,7 +217,7 @@ impl State {
                 ordinal: self.head + 1,
                 ..Order::default()
             };
-            let rest = self.later.split_off(&behind);
+            let rest = self.later.split_off(&(behind, 0));
             let turn = std::mem::replace(&mut self.later, rest);
             self.ready.extend(turn.into_values());
             if !self.ended.remove(&self.head) {
@@ -210,6 +233,7 @@ impl Sink for ResultSink {
             shared: Arc::clone(&self.shared),
             kept: Vec::new(),
             reservation: cx.query.memory().reserve("result"),
+            waiting: None,
         }))
     }
 
@@ -223,61 +247,67 @@ struct LocalResult {
     /// While collecting.
     kept: Vec<(Order, RecordBatch)>,
     reservation: Reservation,
+    /// While streaming: what is offered again when there is room.
+    waiting: Option<(Order, RecordBatch)>,
 }
 
 impl LocalResult {
     fn stream(&mut self, input: &Batch, cx: &TaskContext) -> Result<SinkStatus> {
         let order = input.order();
-        let batch = if input.selected() > 0 {
-            Some(input.to_arrow(&self.shared.schema)?)
-        } else {
-            None
+        let batch = match self.waiting.take().filter(|(place, _)| *place == order) {
+            Some((_, batch)) => Some(batch),
+            None if input.selected() > 0 => Some(input.to_arrow(&self.shared.schema)?),
+            None => None,
         };
+        let size = batch.as_ref().map_or(0, memory_size);
         let mut state = self.shared.lock();
         let is_head = order.ordinal == state.head;
-        let full = if is_head {
-            state.ready.len() >= self.shared.room
+        let nothing_ready = state.ready.is_empty();
+        // The head waits for the caller only; what comes behind it leaves it half of the memory.
+        // Rows behind all splits never become the head: they must not wait for it.
+        let (may_wait, full) = if is_head {
+            (!nothing_ready, state.ready.len() >= self.shared.room)
         } else {
-            // Ready batches do not count: the head must be able to get ahead of these.
-            // Rows behind all splits never become the head: they must not wait for it.
-            order.ordinal != u64::MAX && state.later.len() >= 8 * self.shared.room
+            let many = state.later.len() >= 8 * self.shared.room;
+            let full = many || leaves_little(cx.query.memory(), size);
+            (order.ordinal != BEHIND_ALL, full)
         };
-        if full && batch.is_some() && !self.shared.collect.load(Ordering::Acquire) {
-            state.parked.push(cx.waker());
-            return Ok(SinkStatus::Blocked);
-        }
+        let may_wait = may_wait && !self.shared.collect.load(Ordering::Acquire);
         if let Some(batch) = batch {
-            if let Err(error) = state.reservation.try_grow(memory_size(&batch)) {
-                // The caller takes what is ready; what is not the head's turn can wait for the head.
-                let can_wait = if is_head {
-                    !state.ready.is_empty()
-                } else {
-                    order.ordinal != u64::MAX
-                };
-                if !can_wait {
-                    return Err(error);
-                }
-                state.parked.push(cx.waker());
-                return Ok(SinkStatus::Blocked);
-            }
-            if is_head {
-                state.ready.push_back(batch);
+            let granted = if full && may_wait {
+                Ok(false)
             } else {
-                state.later.insert(order, batch);
+                state.reservation.try_grow(size).map(|()| true)
+            };
+            match granted {
+                Ok(true) if is_head => state.ready.push_back(batch),
+                Ok(true) => state.insert(order, batch),
+                Err(error) if !may_wait => return Err(error),
+                Ok(false) | Err(_) => {
+                    // Until the caller has taken what is ready, or the head has ended.
+                    state.parked.push(cx.waker());
+                    self.waiting = Some((order, batch));
+                    return Ok(SinkStatus::Blocked);
+                }
             }
         }
-        if order.last {
-            if is_head {
-                state.advance();
-                wake_parked(state);
-            } else {
-                state.ended.insert(order.ordinal);
-                drop(state);
-            }
+        if order.last && !is_head {
+            state.ended.insert(order.ordinal);
+        }
+        let advances = order.last && is_head;
+        if advances {
+            state.advance();
+        }
+        // Who waits for rows waits for the first.
+        let notifies = nothing_ready && !state.ready.is_empty();
+        if advances {
+            wake_parked(state);
         } else {
             drop(state);
         }
-        self.shared.query.notify();
+        if notifies {
+            self.shared.query.notify();
+        }
         Ok(SinkStatus::NeedInput)
     }
 }
@@ -289,8 +319,8 @@ impl LocalSink for LocalResult {
         }
         if input.selected() > 0 {
             let batch = input.to_arrow(&self.shared.schema)?;
-            self.reservation
-                .try_grow(memory_size(&batch))?;
+            self.reservation.try_grow(memory_size(&batch))?;
+            self.waiting = None;
             self.kept.push((input.order(), batch));
         }
         Ok(SinkStatus::NeedInput)
@@ -301,10 +331,13 @@ impl LocalSink for LocalResult {
             shared,
             kept,
             reservation,
+            waiting: _,
         } = *self;
         let mut state = shared.lock();
         state.kept.push(reservation);
-        state.later.extend(kept);
+        for (order, batch) in kept {
+            state.insert(order, batch);
+        }
         Ok(())
     }
 }

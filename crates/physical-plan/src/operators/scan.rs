@@ -100,6 +100,7 @@ impl Source for ScanExec {
             dictionary_strings: self.options.dictionary_strings,
             split: None,
             order: Order::default(),
+            rows: 0,
         }))
     }
 }
@@ -113,6 +114,11 @@ impl Window {
         }
         self.claiming += 1;
         true
+    }
+
+    /// The split that nobody has claimed yet.
+    fn next(&self) -> u64 {
+        self.oldest + self.ended.len() as u64
     }
 
     fn claimed(&mut self, ordinal: u64) {
@@ -142,6 +148,8 @@ struct LocalScan {
     dictionary_strings: bool,
     split: Option<u64>,
     order: Order,
+    /// Rows read that the query's progress does not show yet.
+    rows: u64,
 }
 
 impl LocalScan {
@@ -173,7 +181,12 @@ impl LocalScan {
         } else {
             // Whoever waited for this claim to become a split looks again.
             let waiting = std::mem::take(&mut window.waiting);
+            let next = window.next();
             drop(window);
+            if claim.is_err() {
+                // It comes behind all splits that were claimed.
+                self.order.ordinal = next;
+            }
             waiting.iter().for_each(Waker::wake);
         }
         claim
@@ -183,6 +196,7 @@ impl LocalScan {
         self.split = None;
         let waiting = self.window().end(ordinal);
         waiting.iter().for_each(Waker::wake);
+        cx.query.progress().add_rows(std::mem::take(&mut self.rows));
         cx.query.progress().finish_splits(1);
     }
 
@@ -204,18 +218,25 @@ impl LocalScan {
 
 impl LocalSource for LocalScan {
     fn next(&mut self, out: &mut Batch, cx: &mut TaskContext) -> Result<SourceStatus> {
-        out.set_order(self.order);
         let ordinal = match self.split {
             Some(ordinal) => ordinal,
-            None => match self.claim(cx)? {
-                Claim::Split(ordinal) => ordinal,
-                Claim::Blocked => return Ok(SourceStatus::Blocked),
-                Claim::Finished { splits } => return Ok(SourceStatus::Finished { splits }),
-            },
+            None => {
+                let claim = self.claim(cx);
+                if claim.is_err() {
+                    out.set_order(self.order);
+                }
+                match claim? {
+                    Claim::Split(ordinal) => ordinal,
+                    Claim::Blocked => return Ok(SourceStatus::Blocked),
+                    Claim::Finished { splits } => return Ok(SourceStatus::Finished { splits }),
+                }
+            }
         };
+        let status = guarded(|| self.reader.next(out, cx));
         out.set_order(self.order);
-        let status = guarded(|| self.reader.next(out, cx))?;
+        let status = status?;
         if status == ScanStatus::Blocked {
+            cx.query.progress().add_rows(std::mem::take(&mut self.rows));
             return Ok(SourceStatus::Blocked);
         }
         if self.dictionary_strings {
@@ -224,7 +245,7 @@ impl LocalSource for LocalScan {
         let last = status == ScanStatus::SplitFinished;
         out.set_order(Order { last, ..self.order });
         self.order.sequence += 1;
-        cx.query.progress().add_rows(out.rows() as u64);
+        self.rows += out.rows() as u64;
         if last {
             self.end_split(ordinal, cx);
         }

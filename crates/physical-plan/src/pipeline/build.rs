@@ -5,8 +5,9 @@ use std::sync::Arc;
 use esker_datatypes::{Error, Result};
 use esker_logical_expr::tree;
 
-use super::chain::{ChainSpec, StageSpec};
+use super::chain_run::ChainRun;
 use super::concat::ConcatSource;
+use super::spec::{ChainSpec, Feed, StageSpec};
 use super::traits::{Sink, Source};
 use crate::plan::{PhysicalPlan, Role};
 
@@ -33,24 +34,34 @@ struct Open {
 enum OpenSource {
     Leaf(StageSpec<Arc<dyn Source>>),
     /// Chains one after the other, each with whether all workers wait for each other behind it.
-    Concat(StageSpec<()>, Vec<(ChainSpec, bool)>),
+    Concat(StageSpec<()>, Feed, Vec<(ChainSpec, bool)>),
 }
 
 impl Open {
+    fn new(source: OpenSource, after: Vec<usize>) -> Self {
+        Self {
+            source,
+            operators: Vec::new(),
+            after,
+        }
+    }
+
     fn close(self, batch_size: usize) -> (ChainSpec, Vec<usize>) {
-        let source = match self.source {
-            OpenSource::Leaf(source) => source,
-            OpenSource::Concat(spec, chains) => {
-                spec.with(Arc::new(ConcatSource::new(chains, batch_size)) as Arc<dyn Source>)
+        let run = Arc::new(ChainRun::default());
+        let (source, feed) = match self.source {
+            OpenSource::Leaf(source) => (source, Feed::Leaf),
+            OpenSource::Concat(spec, feed, chains) => {
+                let source: Arc<dyn Source> = Arc::new(ConcatSource::new(chains, batch_size, &run));
+                (spec.with(source), feed)
             }
         };
-        (
-            ChainSpec {
-                source,
-                operators: self.operators,
-            },
-            self.after,
-        )
+        let chain = ChainSpec {
+            source,
+            operators: self.operators,
+            feed,
+            run,
+        };
+        (chain, self.after)
     }
 }
 
@@ -84,11 +95,10 @@ pub fn build_pipelines(
                 .ok_or_else(|| Error::internal(format!("{} has no input", node.name())))
         };
         match node.role() {
-            Role::Source(source) => Ok(Open {
-                source: OpenSource::Leaf(spec.with(Arc::clone(source))),
-                operators: Vec::new(),
-                after: Vec::new(),
-            }),
+            Role::Source(source) => {
+                let source = spec.with(Arc::clone(source));
+                Ok(Open::new(OpenSource::Leaf(source), Vec::new()))
+            }
             Role::Operator(operator) => {
                 let mut open = take()?;
                 open.operators.push(spec.with(Arc::clone(operator)));
@@ -96,11 +106,8 @@ pub fn build_pipelines(
             }
             Role::Breaker(sink) => {
                 let done = end(take()?, sink, spec.clone());
-                Ok(Open {
-                    source: OpenSource::Leaf(spec.with(source_of(sink, node)?)),
-                    operators: Vec::new(),
-                    after: vec![done],
-                })
+                let source = spec.with(source_of(sink, node)?);
+                Ok(Open::new(OpenSource::Leaf(source), vec![done]))
             }
             Role::Probe { build, probe, rest } => {
                 // Inputs are the probe side, then the build side.
@@ -110,18 +117,14 @@ pub fn build_pipelines(
                 open.after.push(built);
                 let Some(rest) = rest else { return Ok(open) };
                 let (chain, after) = open.close(batch_size);
-                let rest = ChainSpec {
-                    source: spec.clone().with(Arc::clone(rest)),
-                    operators: Vec::new(),
-                };
+                let rest = OpenSource::Leaf(spec.clone().with(Arc::clone(rest)));
+                let (rest, _) = Open::new(rest, Vec::new()).close(batch_size);
                 // The unmatched rows are known when every worker has probed.
                 let chains = vec![(chain, true), (rest, false)];
-                let source = OpenSource::Concat(spec, chains);
-                Ok(Open {
-                    source,
-                    operators: Vec::new(),
+                Ok(Open::new(
+                    OpenSource::Concat(spec, Feed::Join, chains),
                     after,
-                })
+                ))
             }
             Role::Union => {
                 let mut chains = Vec::with_capacity(inputs.len());
@@ -130,18 +133,16 @@ pub fn build_pipelines(
                     after.extend_from_slice(&open.after);
                     match open.source {
                         // A union of unions is one union.
-                        OpenSource::Concat(_, inner) if open.operators.is_empty() => {
+                        OpenSource::Concat(_, _, inner) if open.operators.is_empty() => {
                             chains.extend(inner);
                         }
                         _ => chains.push((open.close(batch_size).0, false)),
                     }
                 }
-                let source = OpenSource::Concat(spec, chains);
-                Ok(Open {
-                    source,
-                    operators: Vec::new(),
+                Ok(Open::new(
+                    OpenSource::Concat(spec, Feed::Union, chains),
                     after,
-                })
+                ))
             }
         }
     })?;

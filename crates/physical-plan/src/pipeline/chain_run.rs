@@ -1,10 +1,15 @@
 //! What the workers of one chain share: who is in, who failed where, and whether it is over.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use esker_datatypes::{Error, Result};
 use esker_runtime::{TaskContext, Waker};
+
+/// What stands in the order behind all splits: what operators give when they are flushed, and what
+/// goes wrong then.
+pub(crate) const BEHIND_ALL: u64 = u64::MAX;
 
 /// The shared state of a chain's workers.
 ///
@@ -14,7 +19,9 @@ use esker_runtime::{TaskContext, Waker};
 /// longer matter: one worker alone would not have met them.
 #[derive(Debug)]
 pub(crate) struct ChainRun {
-    /// No split at or behind this ordinal needs to be read any more.
+    /// That of the chain whose source this chain is a part of.
+    outer: OnceLock<Arc<ChainRun>>,
+    /// The first split in which a stage failed; [`BEHIND_ALL`] when none has.
     failed_at: AtomicU64,
     /// The last stage that wants no more rows; 0 for none.
     finished_by: AtomicUsize,
@@ -26,22 +33,17 @@ struct State {
     active: usize,
     /// Nobody may enter any more: a worker left.
     closed: bool,
-    error: Option<Failure>,
+    /// The first error of each stage, and its split.
+    errors: BTreeMap<usize, (u64, Error)>,
     splits: Option<u64>,
     wakers: Vec<Waker>,
-}
-
-#[derive(Debug)]
-struct Failure {
-    ordinal: u64,
-    stage: usize,
-    error: Error,
 }
 
 impl Default for ChainRun {
     fn default() -> Self {
         Self {
-            failed_at: AtomicU64::new(u64::MAX),
+            outer: OnceLock::new(),
+            failed_at: AtomicU64::new(BEHIND_ALL),
             finished_by: AtomicUsize::new(0),
             state: Mutex::default(),
         }
@@ -51,6 +53,12 @@ impl Default for ChainRun {
 impl ChainRun {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The chain is a part of this one's source.
+    pub(crate) fn set_outer(&self, outer: &Arc<Self>) {
+        // Told once, when the pipelines are built.
+        let _ = self.outer.set(Arc::clone(outer));
     }
 
     /// A worker wants to take part. `false` when the chain is over.
@@ -69,35 +77,54 @@ impl ChainRun {
         let mut state = self.lock();
         state.closed = true;
         state.active = state.active.saturating_sub(1);
-        if state.active == 0 {
+        if state.is_over() {
             wake_all(state);
         }
     }
 
-    /// Whether every worker that took part has left.
-    pub(crate) fn is_over(&self) -> bool {
-        let state = self.lock();
-        state.closed && state.active == 0
-    }
-
-    /// Calls the waker when the chain is over; `false` when it is already.
+    /// Calls the waker when every worker that took part has left; `false` when it is so already.
     pub(crate) fn wake_when_over(&self, waker: Waker) -> bool {
         let mut state = self.lock();
-        let waits = !(state.closed && state.active == 0);
+        let waits = !state.is_over();
         if waits {
             state.wakers.push(waker);
         }
         waits
     }
 
-    /// Whether a failure makes what this split gives superfluous.
-    pub(crate) fn has_failed_before(&self, ordinal: u64) -> bool {
-        ordinal >= self.failed_at.load(Ordering::Acquire)
+    /// Whether any stage has failed, be it for nothing.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.lock().errors.is_empty()
     }
 
-    /// Whether any stage has failed.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed_at.load(Ordering::Acquire) != u64::MAX
+    /// Whether what this split gives is superfluous: one before it has failed.
+    pub(crate) fn is_behind_failure(&self, ordinal: u64) -> bool {
+        ordinal > self.failed_at.load(Ordering::Acquire)
+    }
+
+    /// The last stage whose failure makes what this split gives superfluous.
+    pub(crate) fn failed_before(&self, ordinal: u64) -> Option<usize> {
+        if !self.is_behind_failure(ordinal) {
+            return None;
+        }
+        let counting = self.finished_by()..;
+        let state = self.lock();
+        let mut before = state.errors.range(counting).rev();
+        before
+            .find(|(_, (failed, _))| *failed < ordinal)
+            .map(|(&stage, _)| stage)
+    }
+
+    /// Whether a chain around this one has failed in a split that was begun.
+    pub(crate) fn outer_has_failed(&self) -> bool {
+        let mut outer = self.outer.get();
+        while let Some(run) = outer {
+            if run.is_behind_failure(BEHIND_ALL) {
+                return true;
+            }
+            outer = run.outer.get();
+        }
+        false
     }
 
     /// The last stage that wants no more rows; 0 (the source) for none.
@@ -108,17 +135,10 @@ impl ChainRun {
     /// A stage failed in this split.
     pub(crate) fn fail(&self, stage: usize, ordinal: u64, error: Error) {
         let mut state = self.lock();
-        let earlier = state
-            .error
-            .as_ref()
-            .is_none_or(|e| (ordinal, stage) < (e.ordinal, e.stage));
-        if earlier {
-            state.error = Some(Failure {
-                ordinal,
-                stage,
-                error,
-            });
-            self.failed_at.store(ordinal, Ordering::Release);
+        let known = state.errors.get(&stage);
+        if known.is_none_or(|(earlier, _)| ordinal < *earlier) {
+            state.errors.insert(stage, (ordinal, error));
+            self.failed_at.fetch_min(ordinal, Ordering::AcqRel);
         }
         wake_all(state);
     }
@@ -143,20 +163,26 @@ impl ChainRun {
 
     /// The error that counts, and the split it happened in; final once the chain is over.
     pub(crate) fn outcome(&self) -> Result<(), (u64, Error)> {
+        let counting = self.finished_by()..;
         let state = self.lock();
-        match &state.error {
-            Some(failure) if failure.stage >= self.finished_by() => {
-                Err((failure.ordinal, failure.error.clone()))
-            }
-            _ => Ok(()),
+        // Of one split, rows that came as far as a later stage are those that came first.
+        let first = state.errors.range(counting).rev();
+        match first.min_by_key(|(_, (ordinal, _))| *ordinal) {
+            Some((_, (ordinal, error))) => Err((*ordinal, error.clone())),
+            None => Ok(()),
         }
+    }
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.closed && self.active == 0
     }
 }
 
 /// Wakes everyone that has something to find out, outside of the lock.
 fn wake_all(mut state: MutexGuard<'_, State>) {
-    let over = state.closed && state.active == 0;
-    let wakers = if over {
+    let wakers = if state.is_over() {
         std::mem::take(&mut state.wakers)
     } else {
         state.wakers.clone()
@@ -164,5 +190,70 @@ fn wake_all(mut state: MutexGuard<'_, State>) {
     drop(state);
     for waker in wakers {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_one_worker_alone_counts() {
+        // Stages and splits of failures in time, a stage that finishes, and what is reported.
+        let check = |failures: &[(usize, u64)], finished: usize, want: Option<(usize, u64)>| {
+            for finish_first in [false, true] {
+                let run = ChainRun::default();
+                if finish_first {
+                    run.finish(finished);
+                }
+                for &(stage, split) in failures {
+                    run.fail(stage, split, Error::data(format!("{stage} at {split}")));
+                }
+                run.finish(finished);
+                let got = run.outcome().err().map(|(_, error)| error.to_string());
+                assert_eq!(
+                    got,
+                    want.map(|(stage, split)| format!("{stage} at {split}"))
+                );
+                assert!(failures.is_empty() || run.has_failed());
+            }
+        };
+        check(&[], 2, None);
+        check(&[(1, 7), (1, 3), (1, 5)], 0, Some((1, 3)));
+        check(&[(0, 3), (4, 2)], 0, Some((4, 2)));
+        // What came as far as stage 4 came before what failed in stage 1.
+        check(&[(1, 3), (4, 3)], 0, Some((4, 3)));
+        check(&[(1, 3)], 2, None);
+        check(&[(1, 3), (2, 9)], 2, Some((2, 9)));
+        check(&[(1, 3), (4, BEHIND_ALL)], 0, Some((1, 3)));
+        check(&[(1, 3), (4, BEHIND_ALL)], 2, Some((4, BEHIND_ALL)));
+    }
+
+    #[test]
+    fn splits_behind_a_failure_are_superfluous_unless_it_does_not_matter() {
+        let run = ChainRun::default();
+        assert_eq!(run.failed_before(BEHIND_ALL), None);
+        run.fail(3, BEHIND_ALL, Error::data("at the end"));
+        assert_eq!(run.failed_before(BEHIND_ALL), None);
+        run.fail(1, 4, Error::data("early"));
+        run.fail(2, 6, Error::data("later"));
+        assert_eq!(run.failed_before(4), None);
+        assert_eq!(run.failed_before(5), Some(1));
+        assert_eq!(run.failed_before(7), Some(2));
+        run.finish(2);
+        assert_eq!(run.failed_before(5), None);
+        assert_eq!(run.failed_before(BEHIND_ALL), Some(2));
+    }
+
+    #[test]
+    fn a_chain_is_over_when_all_have_left_and_nobody_comes_late() {
+        let run = ChainRun::default();
+        let cx = TaskContext::standalone();
+        assert!(run.enter(&cx) && run.enter(&cx));
+        run.leave();
+        assert!(!run.enter(&cx));
+        assert!(run.wake_when_over(cx.waker()));
+        run.leave();
+        assert!(!run.wake_when_over(cx.waker()));
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use esker_datatypes::{Batch, Order, Result};
 use esker_runtime::TaskContext;
 
-use super::chain::{Chain, ChainSpec};
+use super::chain::Chain;
 use super::chain_run::ChainRun;
+use super::spec::ChainSpec;
 use super::traits::{LocalSource, Source, SourceStatus};
 
 /// The batches of several chains, those of the first before those of the second.
@@ -23,23 +24,24 @@ pub(crate) struct ConcatSource {
 #[derive(Debug)]
 struct ConcatChild {
     spec: Arc<ChainSpec>,
-    run: Arc<ChainRun>,
     /// Nobody goes on to the next chain before all workers have left this one.
     barrier: bool,
 }
 
 impl ConcatSource {
-    /// The chains, each with whether all workers must have left it before the next one starts.
+    /// The chains, each with whether all workers must have left it before the next one starts;
+    /// `outer` is the run of the chain whose source they are.
     pub(crate) fn new(
         chains: impl IntoIterator<Item = (ChainSpec, bool)>,
         batch_size: usize,
+        outer: &Arc<ChainRun>,
     ) -> Self {
         let child = |(spec, barrier): (ChainSpec, bool)| {
             // A chain that ends early knows the number of its splits only then.
             let barrier = barrier || spec.operators.iter().any(|o| o.stage.may_finish_early());
+            spec.run.set_outer(outer);
             ConcatChild {
                 spec: Arc::new(spec),
-                run: Arc::default(),
                 barrier,
             }
         };
@@ -72,15 +74,13 @@ struct LocalConcat {
 }
 
 impl LocalConcat {
-    /// This worker is done with a chain: its error, if it is over and has one.
-    fn finish_child(&self, child: &ConcatChild, out: &mut Batch) -> Result<()> {
-        if !child.run.is_over() {
-            return Ok(());
-        }
-        child.run.outcome().map_err(|(ordinal, error)| {
-            let ordinal = ordinal.saturating_add(self.base);
+    /// This worker is done with a chain, which is over: its error, if it has one, in its place.
+    fn outcome(&self, run: &ChainRun, out: &mut Batch) -> Result<()> {
+        run.outcome().map_err(|(ordinal, error)| {
+            // What went wrong behind all its splits comes before those of the next chain.
+            let last = run.splits().map_or(u64::MAX, |n| n.saturating_sub(1));
             out.set_order(Order {
-                ordinal,
+                ordinal: ordinal.min(last).saturating_add(self.base),
                 ..Order::default()
             });
             error
@@ -91,9 +91,10 @@ impl LocalConcat {
 impl LocalSource for LocalConcat {
     fn next(&mut self, out: &mut Batch, cx: &mut TaskContext) -> Result<SourceStatus> {
         let children = Arc::clone(&self.children);
-        while let Some(child) = children.get(self.at) {
-            if self.chain.is_none() {
-                self.chain = Chain::open(&child.spec, &child.run, false, self.batch_size, cx)?;
+        while let Some(ConcatChild { spec, barrier }) = children.get(self.at) {
+            let run = &spec.run;
+            if self.chain.is_none() && !run.outer_has_failed() {
+                self.chain = Chain::open(spec, false, self.batch_size, cx);
             }
             if let Some(chain) = &mut self.chain {
                 match chain.next(out, cx) {
@@ -107,18 +108,19 @@ impl LocalSource for LocalConcat {
                     SourceStatus::Finished { .. } => {}
                 }
             }
-            self.finish_child(child, out)?;
-            // After a failure the number of splits may never be known: see what comes of it.
-            let barrier = child.barrier || child.run.has_failed();
-            if barrier && child.run.wake_when_over(cx.waker()) {
-                return Ok(SourceStatus::Blocked);
+            // After a failure see what comes of it: a limit may have all its rows none the less.
+            let failed = run.has_failed();
+            if run.outer_has_failed() && !failed {
+                break;
             }
-            if barrier {
-                // Another worker may have been the last to leave.
-                self.finish_child(child, out)?;
+            if *barrier || failed {
+                if run.wake_when_over(cx.waker()) {
+                    return Ok(SourceStatus::Blocked);
+                }
+                self.outcome(run, out)?;
             }
             self.chain = None;
-            self.base = self.base.saturating_add(child.run.splits().unwrap_or(0));
+            self.base = self.base.saturating_add(run.splits().unwrap_or(0));
             self.at += 1;
         }
         Ok(SourceStatus::Finished { splits: self.base })

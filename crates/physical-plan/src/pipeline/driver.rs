@@ -3,18 +3,13 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use esker_datatypes::{Batch, Error, Result};
-use esker_runtime::{QueryContext, Stopwatch, Task, TaskContext, TaskStatus};
+use esker_datatypes::{Error, Result};
+use esker_runtime::{QueryContext, Task, TaskContext, TaskStatus};
 
 use super::build::Pipeline;
-use super::chain::Chain;
-use super::chain_run::ChainRun;
-use super::traits::{FinalizeTask, LocalSink, SinkStatus, SourceStatus};
-
-/// How long a task runs before other queries have their turn.
-const SLICE: Duration = Duration::from_millis(1);
+use super::task::PipelineTask;
+use super::traits::FinalizeTask;
 
 /// Told once how a query ended.
 type OnEnd = Box<dyn FnOnce(Result<()>) + Send>;
@@ -29,7 +24,6 @@ pub struct QueryRun {
 
 struct PipelineRun {
     pipeline: Pipeline,
-    chain: Arc<ChainRun>,
     /// How many of the pipelines before it are not done.
     waits_for: AtomicUsize,
     /// How many of its tasks are not done.
@@ -59,7 +53,6 @@ pub fn run_pipelines(
     let pipelines = pipelines.into_iter().map(|pipeline| PipelineRun {
         waits_for: AtomicUsize::new(pipeline.after.len()),
         pipeline,
-        chain: Arc::default(),
         tasks: AtomicUsize::new(0),
     });
     let run = Arc::new(QueryRun {
@@ -69,14 +62,29 @@ pub fn run_pipelines(
         on_end: Mutex::new(Some(Box::new(on_end))),
     });
     for (index, pipeline) in run.pipelines.iter().enumerate() {
-        if pipeline.pipeline.after.is_empty() {
-            run.launch(index)?;
+        if pipeline.pipeline.after.is_empty()
+            && let Err(error) = run.launch(index)
+        {
+            run.end(Err(error.clone()));
+            return Err(error);
         }
     }
     Ok(run)
 }
 
 impl QueryRun {
+    pub(crate) fn query(&self) -> &Arc<QueryContext> {
+        &self.query
+    }
+
+    pub(crate) fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    pub(crate) fn pipeline(&self, index: usize) -> Option<&Pipeline> {
+        self.pipelines.get(index).map(|run| &run.pipeline)
+    }
+
     /// Starts a pipeline: one task for each worker.
     fn launch(self: &Arc<Self>, index: usize) -> Result<()> {
         let Some(pipeline) = self.pipelines.get(index) else {
@@ -85,28 +93,28 @@ impl QueryRun {
         let tasks = self.query.threads();
         pipeline.tasks.store(tasks, Ordering::Release);
         for _ in 0..tasks {
-            self.query.spawn(Box::new(PipelineTask {
-                run: Arc::clone(self),
-                index,
-                state: State::New,
-                done: false,
-            }))?;
+            let task = PipelineTask::new(Arc::clone(self), index);
+            self.query.spawn(Box::new(task))?;
         }
         Ok(())
     }
 
     /// A task of a pipeline is done; the last one goes on with what comes behind.
-    fn task_done(self: &Arc<Self>, index: usize, cx: Option<&mut TaskContext>) {
+    pub(crate) fn task_done(self: &Arc<Self>, index: usize, cx: Option<&mut TaskContext>) {
         let Some(pipeline) = self.pipelines.get(index) else {
             return;
         };
         if pipeline.tasks.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
-        if let Err((_, error)) = pipeline.chain.outcome() {
+        if self.query.is_cancelled() {
+            // Nobody knows whether an error would have mattered.
+            return self.end(Err(Error::cancelled()));
+        }
+        if let Err((_, error)) = pipeline.pipeline.chain.run.outcome() {
             return self.end(Err(error));
         }
-        let Some(cx) = cx.filter(|_| !self.query.is_cancelled()) else {
+        let Some(cx) = cx else {
             return self.end(Err(Error::cancelled()));
         };
         let spec = &pipeline.pipeline.sink_spec;
@@ -151,7 +159,7 @@ impl QueryRun {
     }
 
     /// The query is over; only the first call counts.
-    fn end(&self, result: Result<()>) {
+    pub(crate) fn end(&self, result: Result<()>) {
         let on_end = self
             .on_end
             .lock()
@@ -165,210 +173,6 @@ impl QueryRun {
             }
             self.query.notify();
         }
-    }
-}
-
-/// One worker's part of a pipeline.
-struct PipelineTask {
-    run: Arc<QueryRun>,
-    index: usize,
-    state: State,
-    done: bool,
-}
-
-enum State {
-    New,
-    Open {
-        chain: Box<Chain>,
-        sink: Box<dyn LocalSink>,
-        batch: Batch,
-        /// The sink has not taken the batch yet.
-        offered: bool,
-        /// The sink has failed: what it holds is of no use.
-        failed: bool,
-    },
-    Closed,
-}
-
-impl PipelineTask {
-    fn pipeline(&self) -> Option<&PipelineRun> {
-        self.run.pipelines.get(self.index)
-    }
-
-    fn open(&self, cx: &mut TaskContext) -> State {
-        let Some(PipelineRun {
-            pipeline, chain, ..
-        }) = self.pipeline()
-        else {
-            return State::Closed;
-        };
-        let dense = pipeline.sink.needs_dense();
-        let opened = Chain::open(&pipeline.chain, chain, dense, self.run.batch_size, cx);
-        let opened = opened.and_then(|opened| match opened {
-            None => Ok(None),
-            Some(open) => Ok(Some((open, pipeline.sink.open(cx)?))),
-        });
-        match opened {
-            Ok(Some((chain, sink))) => State::Open {
-                chain: Box::new(chain),
-                sink,
-                batch: Batch::default(),
-                offered: false,
-                failed: false,
-            },
-            Ok(None) => State::Closed,
-            Err(error) => {
-                chain.fail(0, 0, error);
-                State::Closed
-            }
-        }
-    }
-
-    /// Drives batches into the sink for a while.
-    fn drive(&mut self, cx: &mut TaskContext) -> TaskStatus {
-        let clock = Stopwatch::start();
-        let run = Arc::clone(&self.run);
-        let Some(pipeline) = run.pipelines.get(self.index) else {
-            return TaskStatus::Finished;
-        };
-        let spec = &pipeline.pipeline.sink_spec;
-        let State::Open {
-            chain,
-            sink,
-            batch,
-            offered,
-            failed,
-        } = &mut self.state
-        else {
-            return TaskStatus::Finished;
-        };
-        loop {
-            if cx.query.is_cancelled() {
-                return TaskStatus::Finished;
-            }
-            if let Some(bytes) = cx.query.memory().reclaim_requested() {
-                match sink.reclaim(bytes, cx) {
-                    Ok(freed) => cx.query.memory().reclaimed(freed),
-                    Err(error) => {
-                        *failed = true;
-                        chain
-                            .run()
-                            .fail(chain.sink_stage(), chain.ordinal(), spec.annotate(error));
-                        chain.end();
-                    }
-                }
-            }
-            if *offered && chain.run().has_failed_before(batch.order().ordinal) {
-                // What comes behind a failure is not wanted.
-                *offered = false;
-            }
-            if !*offered {
-                cx.buffers.recycle_batch(batch);
-                match chain.next(batch, cx) {
-                    SourceStatus::More => *offered = true,
-                    SourceStatus::Blocked => return TaskStatus::Blocked,
-                    SourceStatus::Finished { .. } => break,
-                }
-            }
-            match sink.consume(batch, cx) {
-                Ok(SinkStatus::NeedInput) => *offered = false,
-                Ok(SinkStatus::Blocked) => return TaskStatus::Blocked,
-                Ok(SinkStatus::Finished) => {
-                    *offered = false;
-                    chain.run().finish(chain.sink_stage());
-                }
-                Err(error) => {
-                    (*offered, *failed) = (false, true);
-                    let ordinal = batch.order().ordinal;
-                    chain
-                        .run()
-                        .fail(chain.sink_stage(), ordinal, spec.annotate(error));
-                }
-            }
-            if clock.elapsed() >= SLICE {
-                return TaskStatus::Yield;
-            }
-        }
-        // Combine before the task is done, or the outcome would be asked too early. Also when a stage
-        // has failed: it does not matter when a limit behind it turns out to have all its rows.
-        let stage = chain.sink_stage();
-        if let State::Open { sink, failed, .. } = std::mem::replace(&mut self.state, State::Closed)
-            && !failed
-            && let Err(error) = sink.combine(cx)
-        {
-            pipeline
-                .chain
-                .fail(stage, u64::MAX - 1, spec.annotate(error));
-        }
-        TaskStatus::Finished
-    }
-
-    fn close(&mut self, cx: Option<&mut TaskContext>) {
-        if !self.done {
-            self.done = true;
-            self.state = State::Closed;
-            self.run.task_done(self.index, cx);
-        }
-    }
-}
-
-impl Task for PipelineTask {
-    fn run(&mut self, cx: &mut TaskContext) -> TaskStatus {
-        if cx.query.is_cancelled() {
-            return TaskStatus::Finished;
-        }
-        if matches!(self.state, State::New) {
-            self.state = self.open(cx);
-        }
-        let status = self.drive(cx);
-        if status == TaskStatus::Finished {
-            self.close(Some(cx));
-        }
-        status
-    }
-
-    fn panicked(&mut self, message: &str) {
-        let mut cx = TaskContext::for_query(Arc::clone(&self.run.query));
-        let state = std::mem::replace(&mut self.state, State::Closed);
-        let run = Arc::clone(&self.run);
-        if let Some(pipeline) = run.pipelines.get(self.index) {
-            let spec = &pipeline.pipeline.sink_spec;
-            let panic = |name: &str| Error::internal(format!("panic in {name}: {message}"));
-            match state {
-                State::Open { chain, offered, .. } if offered => {
-                    let error = spec.annotate(panic(&spec.name));
-                    pipeline
-                        .chain
-                        .fail(chain.sink_stage(), chain.ordinal(), error);
-                }
-                State::Open {
-                    chain,
-                    sink,
-                    failed,
-                    ..
-                } => {
-                    let error = chain.annotate_current(panic(&chain.current_name()));
-                    let (stage, ordinal) = (chain.current_stage(), chain.ordinal());
-                    pipeline.chain.fail(stage, ordinal, error);
-                    // As after any other error of a stage.
-                    if !failed && let Err(error) = sink.combine(&mut cx) {
-                        let error = spec.annotate(error);
-                        pipeline
-                            .chain
-                            .fail(chain.sink_stage(), u64::MAX - 1, error);
-                    }
-                }
-                State::New | State::Closed => pipeline.chain.fail(0, 0, panic(&spec.name)),
-            }
-        }
-        self.close(Some(&mut cx));
-    }
-}
-
-impl Drop for PipelineTask {
-    /// The query was cancelled, or the pool is gone.
-    fn drop(&mut self) {
-        self.close(None);
     }
 }
 

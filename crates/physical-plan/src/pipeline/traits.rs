@@ -30,7 +30,8 @@ pub trait Source: Send + Sync + Debug {
 pub trait LocalSource: Send {
     /// Puts the next batch into `out`, its [order](esker_datatypes::Order) included: ordinals
     /// ascend, and the last batch of each split is marked, even when it has no rows. On an error
-    /// the order of `out` says in which split it happened.
+    /// the order of `out` says in which split it happened; when it is blocked in a split of which
+    /// it has given nothing yet, in which one that is.
     ///
     /// # Errors
     /// Whatever went wrong while reading.

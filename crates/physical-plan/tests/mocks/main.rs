@@ -1,14 +1,17 @@
 //! Five things that the traits must be able to say, each as a small mock that runs: a full join
 //! with unmatched build rows, an ordered limit in mid-plan, a spilling sort, an unbounded source,
-//! and a CSV writer.
+//! and a CSV writer. Then failures at bad moments, and random plans under stress.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod csv_writer;
+mod failures;
 mod full_join;
 mod limit;
 mod spilling_sort;
+mod stress;
 mod unbounded;
 
 use std::sync::Arc;

@@ -197,6 +197,7 @@ pub(super) fn keeps(expr: &Expr, row: &[Value], schema: &Schema) -> Result<bool,
             op: UnaryOp::IsTrue,
             expr,
         }) => keeps(expr, row, schema),
+        Expr::Alias(alias) => keeps(&alias.expr, row, schema),
         _ => Ok(value(expr, row, schema)?.truth() == Some(true)),
     }
 }
