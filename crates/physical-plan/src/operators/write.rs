@@ -32,6 +32,10 @@ impl Sink for WriteExec {
         self.sink.finish()?;
         Ok(Vec::new())
     }
+
+    fn abort(&self) {
+        self.sink.abort();
+    }
 }
 
 struct LocalWrite {

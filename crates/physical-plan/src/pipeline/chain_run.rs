@@ -1,6 +1,7 @@
 //! What the workers of one chain share: who is in, who failed where, and whether it is over.
 
 use std::collections::BTreeMap;
+use std::ops::RangeFrom;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -163,7 +164,12 @@ impl ChainRun {
 
     /// The error that counts, and the split it happened in; final once the chain is over.
     pub(crate) fn outcome(&self) -> Result<(), (u64, Error)> {
-        let counting = self.finished_by()..;
+        self.outcome_of(0..)
+    }
+
+    /// The same for these stages alone.
+    pub(crate) fn outcome_of(&self, stages: RangeFrom<usize>) -> Result<(), (u64, Error)> {
+        let counting = stages.start.max(self.finished_by())..;
         let state = self.lock();
         // Of one split, rows that came as far as a later stage are those that came first.
         let first = state.errors.range(counting).rev();

@@ -1,5 +1,6 @@
 //! Several chains, one after the other, as one source.
 
+use std::ops::RangeFrom;
 use std::sync::Arc;
 
 use esker_datatypes::{Batch, Order, Result};
@@ -26,6 +27,9 @@ struct ConcatChild {
     spec: Arc<ChainSpec>,
     /// Nobody goes on to the next chain before all workers have left this one.
     barrier: bool,
+    /// The last stage that may have all its rows before its input ends, as the run knows it: it can
+    /// make up for what fails before it.
+    finisher: usize,
 }
 
 impl ConcatSource {
@@ -37,12 +41,14 @@ impl ConcatSource {
         outer: &Arc<ChainRun>,
     ) -> Self {
         let child = |(spec, barrier): (ChainSpec, bool)| {
-            // A chain that ends early knows the number of its splits only then.
-            let barrier = barrier || spec.operators.iter().any(|o| o.stage.may_finish_early());
+            let mut operators = spec.operators.iter();
+            let finisher = operators.rposition(|o| o.stage.may_finish_early());
             spec.run.set_outer(outer);
             ConcatChild {
                 spec: Arc::new(spec),
-                barrier,
+                // A chain that ends early knows the number of its splits only then.
+                barrier: barrier || finisher.is_some(),
+                finisher: finisher.map_or(0, |at| at + 1),
             }
         };
         Self {
@@ -74,9 +80,9 @@ struct LocalConcat {
 }
 
 impl LocalConcat {
-    /// This worker is done with a chain, which is over: its error, if it has one, in its place.
-    fn outcome(&self, run: &ChainRun, out: &mut Batch) -> Result<()> {
-        run.outcome().map_err(|(ordinal, error)| {
+    /// The error of a chain, if one of these stages has failed, in its place.
+    fn outcome(&self, run: &ChainRun, stages: RangeFrom<usize>, out: &mut Batch) -> Result<()> {
+        run.outcome_of(stages).map_err(|(ordinal, error)| {
             // What went wrong behind all its splits comes before those of the next chain.
             let last = run.splits().map_or(u64::MAX, |n| n.saturating_sub(1));
             out.set_order(Order {
@@ -91,8 +97,8 @@ impl LocalConcat {
 impl LocalSource for LocalConcat {
     fn next(&mut self, out: &mut Batch, cx: &mut TaskContext) -> Result<SourceStatus> {
         let children = Arc::clone(&self.children);
-        while let Some(ConcatChild { spec, barrier }) = children.get(self.at) {
-            let run = &spec.run;
+        while let Some(child) = children.get(self.at) {
+            let (spec, run) = (&child.spec, &child.spec.run);
             if self.chain.is_none() && !run.outer_has_failed() {
                 self.chain = Chain::open(spec, false, self.batch_size, cx);
             }
@@ -108,16 +114,18 @@ impl LocalSource for LocalConcat {
                     SourceStatus::Finished { .. } => {}
                 }
             }
-            // After a failure see what comes of it: a limit may have all its rows none the less.
+            // A failure counts at once (others may wait for that split), unless a limit may have all
+            // its rows none the less: then see what comes of it.
             let failed = run.has_failed();
+            self.outcome(run, child.finisher.., out)?;
             if run.outer_has_failed() && !failed {
                 break;
             }
-            if *barrier || failed {
+            if child.barrier || failed {
                 if run.wake_when_over(cx.waker()) {
                     return Ok(SourceStatus::Blocked);
                 }
-                self.outcome(run, out)?;
+                self.outcome(run, 0.., out)?;
             }
             self.chain = None;
             self.base = self.base.saturating_add(run.splits().unwrap_or(0));

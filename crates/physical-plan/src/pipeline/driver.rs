@@ -167,6 +167,11 @@ impl QueryRun {
             .take();
         if let Some(on_end) = on_end {
             let failed = result.is_err();
+            if failed {
+                for run in &self.pipelines {
+                    run.pipeline.sink.abort();
+                }
+            }
             on_end(result);
             if failed {
                 self.query.cancel();

@@ -132,6 +132,10 @@ pub trait Sink: Send + Sync + Debug {
         Ok(Vec::new())
     }
 
+    /// The query failed or was cancelled: removes what would otherwise stay behind it. Called before
+    /// whoever waits for the query hears of it, also on sinks that never ran.
+    fn abort(&self) {}
+
     /// The source of the pipeline that goes on behind it; `None` where the query ends. Opened only
     /// after the tasks of `finalize` are done.
     fn output_source(&self) -> Option<Arc<dyn Source>> {

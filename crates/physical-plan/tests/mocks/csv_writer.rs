@@ -38,6 +38,9 @@ impl TableSink for CsvSink {
     }
 
     fn open_writer(&self, _cx: &mut TaskContext) -> Result<Box<dyn SinkWriter>> {
+        // What a failed query would leave behind, if nobody removed it.
+        let temporary = self.temporary();
+        fs::write(&temporary, "").map_err(|e| Error::io(&temporary, e))?;
         Ok(Box::new(CsvWriter {
             parts: Arc::clone(&self.parts),
         }))

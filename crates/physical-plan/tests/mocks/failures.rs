@@ -10,7 +10,7 @@ use std::time::Duration;
 use esker_datatypes::{Batch, Error, Result, SchemaRef};
 use esker_logical_plan::{Claim, ScanReader, ScanRequest, ScanStatus, TableScan, TableSource};
 use esker_physical_plan::pipeline::{LocalOperator, Operator};
-use esker_physical_plan::{LimitExec, PhysicalPlan, Role, ScanExec, ScanOptions};
+use esker_physical_plan::{Delivery, LimitExec, PhysicalPlan, Role, ScanExec, ScanOptions};
 use esker_runtime::{MemoryBudget, TaskContext, Waker};
 
 use crate::stress::{Habit, pause, spawn};
@@ -146,10 +146,17 @@ fn operator(id: u32, operator: impl Operator + 'static, input: PhysicalPlan) -> 
 
 /// Runs a plan beside what the test does meanwhile, and fails instead of hanging.
 fn run(threads: usize, plan: PhysicalPlan, meanwhile: impl FnOnce()) -> Result<Vec<Row>> {
+    let runner = Runner::new(threads, 8, MemoryBudget::unlimited());
+    beside(meanwhile, move || runner.collect(&plan))
+}
+
+fn beside<T: Send + 'static>(
+    meanwhile: impl FnOnce(),
+    run: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let (sender, done) = channel();
     spawn(move || {
-        let runner = Runner::new(threads, 8, MemoryBudget::unlimited());
-        let _ = sender.send(runner.collect(&plan));
+        let _ = sender.send(run());
     });
     meanwhile();
     done.recv_timeout(Duration::from_secs(10))
@@ -191,6 +198,29 @@ fn who_waits_to_claim_hears_of_a_failure_around_its_union() {
     });
     let error = result.unwrap_err().to_string();
     assert!(error.starts_with("1 is bad"), "{error}");
+}
+
+#[test]
+fn who_waits_for_the_turn_of_a_split_hears_that_it_has_failed() {
+    // Rows behind split 0 fill their half of the memory; then it fails, inside a union.
+    let mut splits: Vec<Split> = (0..12).map(Split::Row).collect();
+    splits[0] = Split::Broken;
+    let gates = Gates::new(splits, &[0], 2, 0);
+    let plan = node(1, Role::Union, scan(&gates));
+    let runner = Runner::new(2, 8, MemoryBudget::with_limit(64));
+    let next = move || {
+        let running = runner.start(&plan, Delivery::Stream);
+        running.next_batch().map(|batch| batch.is_some())
+    };
+    let result = beside(
+        || {
+            wait_for(&gates.0.read, 5);
+            gates.open_gate(0);
+        },
+        next,
+    );
+    let error = result.unwrap_err().to_string();
+    assert!(error.starts_with("split 0 is broken"), "{error}");
 }
 
 #[test]
