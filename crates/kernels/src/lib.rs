@@ -30,13 +30,13 @@ pub mod in_list;
 pub mod parse;
 /// Moving rows: compact, concatenate, merge.
 pub mod select;
+/// Fixed-width values: their equality, order and keys.
+pub mod value;
 
 /// Bit masks as words.
 mod bits;
 /// What the property tests share.
 #[cfg(test)]
 mod testing;
-/// Fixed-width values: their equality, order and keys.
-mod value;
 /// Operands, loops over selected rows, null masks and output columns of fixed-width kernels.
 mod vector;

@@ -17,7 +17,7 @@ use arrow::datatypes::{
 use crate::hash::fold;
 
 /// The values of a fixed-width Arrow type.
-pub(crate) trait Fixed: ArrowPrimitiveType + Sized {
+pub trait Fixed: ArrowPrimitiveType + Sized {
     /// What they are.
     type Value: Value;
 
@@ -74,7 +74,7 @@ impl Fixed for Float16Type {
 /// A half-precision float as an integer of the same order, one NaN (the greatest) and one zero.
 /// Arrow's type of halves comes from a crate that is no dependency of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Half(u16);
+pub struct Half(u16);
 
 impl Half {
     fn new(bits: u16) -> Self {
@@ -91,7 +91,7 @@ impl Half {
 
 /// A value of a fixed width. Floats have the order of S8: NaN equals NaN and is the greatest, and
 /// -0.0 equals 0.0. Intervals are ordered by their largest unit first, without carrying over.
-pub(crate) trait Value: Copy {
+pub trait Value: Copy {
     /// The key type.
     type Key: Key;
 
@@ -106,7 +106,7 @@ pub(crate) trait Value: Copy {
 }
 
 /// What stands for a value in sets and hashes.
-pub(crate) trait Key: Copy + Eq + std::hash::Hash {
+pub trait Key: Copy + Eq + std::hash::Hash {
     /// The key as 64 bits, not yet mixed when it has no more.
     fn digest(self) -> u64;
 }

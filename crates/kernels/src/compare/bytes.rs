@@ -21,7 +21,7 @@ use crate::vector::Input;
 pub(crate) const INLINE: u32 = 12;
 
 /// The bytes of a text or binary array, by its layout.
-pub(crate) enum Bytes {
+pub enum Bytes {
     /// With 32-bit offsets.
     Offsets(BinaryArray),
     /// With 64-bit offsets.
@@ -34,7 +34,10 @@ pub(crate) enum Bytes {
 
 impl Bytes {
     /// The array's values; text is read as its UTF-8 bytes. Shares the buffers.
-    pub(crate) fn new(array: &ArrayRef) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `Internal` for an array of anything else.
+    pub fn new(array: &ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
             DataType::Utf8 => Self::Offsets(array.as_string::<i32>().clone().into()),
             DataType::LargeUtf8 => Self::LargeOffsets(array.as_string::<i64>().clone().into()),
@@ -53,7 +56,7 @@ impl Bytes {
 
     /// The bytes of a row; those of a null may be any.
     #[inline]
-    pub(crate) fn value(&self, row: usize) -> &[u8] {
+    pub fn value(&self, row: usize) -> &[u8] {
         match self {
             Self::Offsets(array) => array.value(row),
             Self::LargeOffsets(array) => array.value(row),

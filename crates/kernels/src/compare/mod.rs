@@ -23,6 +23,7 @@ use crate::vector::{Cost, Input, listed, same_rows, union_nulls};
 use fixed::{operand, signed_with_unsigned, values};
 use op::Relation;
 
+pub use bytes::Bytes;
 pub use op::CompareOp;
 
 /// Compares two columns row by row: TRUE or FALSE, and null where either side is.

@@ -68,7 +68,7 @@ pub fn hash_rows(
 
 /// The folded multiply.
 #[inline]
-pub(crate) fn fold(left: u64, right: u64) -> u64 {
+pub fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     product as u64 ^ (product >> 64) as u64
 }
@@ -76,7 +76,7 @@ pub(crate) fn fold(left: u64, right: u64) -> u64 {
 /// A hash of bytes. Short ones are hashed as the view that holds them, which is what most text is
 /// read as.
 #[inline]
-pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+pub fn hash_bytes(bytes: &[u8]) -> u64 {
     if bytes.len() <= INLINE as usize {
         return make_view(bytes, 0, 0).digest();
     }

@@ -55,6 +55,15 @@ pub trait AggregateFunction: Any + Send + Sync + Debug {
 #[non_exhaustive]
 pub struct AggregateProperties {
     /// Whether the result depends on the order of the rows (`first`).
+    ///
+    /// Rows reach an accumulator in no promised order, and partial states are merged in any. So
+    /// whoever runs such a function passes one more column behind the arguments to
+    /// [`update`](GroupsAccumulator::update) and
+    /// [`convert_to_state`](GroupsAccumulator::convert_to_state): the *positions* of the rows, flat
+    /// `UInt64` without nulls, below `u64::MAX`, which ascend with the order of the rows over the
+    /// whole input (say, the batch's ordinal in the upper half and the row in its split in the
+    /// lower). They need not be dense, nor come in order. The state holds the positions that it
+    /// needs, so `merge` takes nothing more.
     pub order_sensitive: bool,
     /// Whether a row that comes twice changes nothing (`min`).
     pub duplicate_insensitive: bool,
@@ -85,8 +94,11 @@ impl Default for AggregateProperties {
 /// Group ids are dense from 0 within a table. The Arrow-typed state serves the merge of partitions,
 /// spilling, checkpoints and remote execution alike.
 pub trait GroupsAccumulator: Send {
-    /// Adds the selected rows of a batch: `groups[i]` is the group of the i-th *selected* row.
-    /// Groups up to `n_groups` exist afterwards.
+    /// Adds the selected rows of a batch: `groups[i]`, which is below `n_groups`, is the group of
+    /// the i-th *selected* row. Groups up to `n_groups` exist afterwards.
+    ///
+    /// `values` are the arguments and, for an
+    /// [order-sensitive](AggregateProperties::order_sensitive) function, the positions of the rows.
     ///
     /// # Errors
     /// `Evaluation` for a value that cannot be aggregated.

@@ -1,0 +1,69 @@
+//! `last(x)`: the value of the last row.
+
+use std::sync::Arc;
+
+use esker_datatypes::{DataType, Result};
+use esker_logical_expr::function::{
+    AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
+};
+use esker_logical_expr::{Expr, IntoExpr};
+
+use super::common::{chosen_type, only};
+use super::edge::{edge_properties, edges};
+
+/// `last(x)` with its options: the value that a group's last row has, null included.
+///
+/// ```
+/// use esker_functions::Last;
+/// let last = Last::new().ignore_nulls(true).of("x");
+/// assert_eq!(last.to_string(), "LAST(#x, ignore_nulls=true)");
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Last {
+    ignore_nulls: bool,
+}
+
+impl Last {
+    /// The last row's value, whatever it is.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether rows whose value is null are passed over.
+    #[must_use]
+    pub fn ignore_nulls(mut self, ignore: bool) -> Self {
+        self.ignore_nulls = ignore;
+        self
+    }
+
+    /// The last value of an expression.
+    pub fn of(self, expr: impl IntoExpr) -> Expr {
+        Expr::aggregate(Arc::new(self), [expr.into_expr()])
+    }
+}
+
+impl AggregateFunction for Last {
+    fn name(&self) -> &str {
+        "last"
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::any(1..=1)
+    }
+
+    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
+        only("last", args).map(chosen_type)
+    }
+
+    fn properties(&self) -> AggregateProperties {
+        edge_properties()
+    }
+
+    fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
+        edges::<true>("last", args, self.ignore_nulls)
+    }
+
+    fn options_text(&self) -> Option<String> {
+        self.ignore_nulls.then(|| "ignore_nulls=true".to_owned())
+    }
+}

@@ -1,0 +1,34 @@
+//! `max(x)`: the greatest value.
+
+use esker_datatypes::{DataType, Result};
+use esker_logical_expr::function::{
+    AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
+};
+
+use super::extreme::{extreme_properties, extremes, orderable};
+
+/// See [`AggregateExpr::max`](super::AggregateExpr::max).
+#[derive(Debug)]
+pub(crate) struct Max;
+
+impl AggregateFunction for Max {
+    fn name(&self) -> &str {
+        "max"
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::any(1..=1)
+    }
+
+    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
+        orderable("max", args)
+    }
+
+    fn properties(&self) -> AggregateProperties {
+        extreme_properties()
+    }
+
+    fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
+        extremes::<true>("max", args)
+    }
+}

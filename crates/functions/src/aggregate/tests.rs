@@ -1,0 +1,558 @@
+//! Every aggregate against a naive oracle: over types, encodings, selections, skewed groups, many
+//! batches in any order, partitions that are merged, and rows turned into states.
+
+mod oracle;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array, UInt64Array,
+};
+use arrow::compute;
+use esker_datatypes::{Buffers, Column, DataType, Error, ErrorKind, Result, Selection};
+use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator};
+use proptest::prelude::*;
+
+use self::oracle::{Plain, Row, expected, pool, types};
+use super::{Count, First, Last, NUnique, functions, len, max, mean, min, sum};
+
+/// A batch: which values its rows hold, how they are encoded, which rows count, and their groups.
+#[derive(Clone, Debug)]
+struct Recipe {
+    rows: Vec<Option<usize>>,
+    encoding: usize,
+    selected: Vec<bool>,
+    groups: Vec<u32>,
+    /// Which worker gets it.
+    partition: usize,
+    /// Where it stands among the batches.
+    place: u64,
+}
+
+impl Recipe {
+    fn selection(&self) -> Selection {
+        let rows = (0..self.rows.len() as u32).filter(|&row| self.selected[row as usize]);
+        Selection::from_rows(self.rows.len(), rows.collect())
+    }
+
+    fn groups(&self) -> Vec<u32> {
+        self.selection()
+            .iter()
+            .map(|row| self.groups[row])
+            .collect()
+    }
+
+    fn positions(&self) -> Vec<u64> {
+        (0..self.rows.len() as u64)
+            .map(|row| (self.place << 32) + row)
+            .collect()
+    }
+
+    fn column(&self, pool: &ArrayRef) -> Column {
+        let at = |row: &Option<usize>| row.map(|row| (row % pool.len()) as u32);
+        let rows: UInt32Array = self.rows.iter().map(at).collect();
+        let take = |rows: &UInt32Array| compute::take(pool, rows, None).unwrap();
+        match self.encoding {
+            0 => Column::flat(take(&rows)),
+            1 => {
+                let mut longer = vec![Some(0), None];
+                longer.extend(rows.iter());
+                longer.push(None);
+                Column::flat(take(&longer.into()).slice(2, rows.len()))
+            }
+            2 => Column::dictionary(rows, Arc::clone(pool)),
+            3 => {
+                // Null values, repeated values, and wild codes under null.
+                let null = arrow::array::new_null_array(pool.data_type(), 1);
+                let values = compute::concat(&[pool.as_ref(), &null, pool.as_ref()]).unwrap();
+                let code = |(at, row): (usize, Option<u32>)| match row {
+                    Some(row) if at % 2 == 0 => row,
+                    Some(row) => row + pool.len() as u32 + 1,
+                    None if at % 2 == 0 => pool.len() as u32,
+                    None => u32::MAX,
+                };
+                let codes: Vec<u32> = rows.iter().enumerate().map(code).collect();
+                let valid: Vec<bool> = codes.iter().map(|&code| code != u32::MAX).collect();
+                Column::dictionary(UInt32Array::new(codes.into(), Some(valid.into())), values)
+            }
+            4 => Column::flat(take(&rows)).dictionary_encoded(),
+            _ => match rows.len() {
+                0 => Column::flat(take(&rows)),
+                count => Column::constant(Column::flat(take(&rows)).value(0).unwrap(), count),
+            },
+        }
+    }
+}
+
+fn recipes() -> impl Strategy<Value = Vec<Recipe>> {
+    let n_groups = prop_oneof![Just(1u32), 2..5u32, 20..60u32];
+    (n_groups, 0..6usize).prop_flat_map(|(n_groups, batches)| {
+        let batch =
+            (prop_oneof![0..3usize, 60..80usize], 0..3u8).prop_flat_map(move |(len, density)| {
+                let row = prop_oneof![1 => Just(None), 4 => (0..1000usize).prop_map(Some)];
+                let valid = (0..1000usize).prop_map(Some);
+                let rows = prop_oneof![
+                    4 => prop::collection::vec(row, len),
+                    4 => prop::collection::vec(valid, len),
+                    1 => Just(vec![None; len]),
+                ];
+                let skewed = prop_oneof![3 => Just(0u32), 2 => 0..n_groups];
+                let one = (0..n_groups).prop_map(move |group| vec![group; len]);
+                let groups = prop_oneof![2 => prop::collection::vec(skewed, len), 1 => one];
+                let chance = [1.0, 0.6, 0.05][usize::from(density)];
+                let selected = prop::collection::vec(prop::bool::weighted(chance), len);
+                (rows, 0..6usize, selected, groups, 0..3usize)
+            });
+        let places = Just((0..batches as u64).collect::<Vec<_>>()).prop_shuffle();
+        (prop::collection::vec(batch, batches), places).prop_map(|(batches, places)| {
+            let recipe = |((rows, encoding, selected, groups, partition), place)| Recipe {
+                rows,
+                encoding,
+                selected,
+                groups,
+                partition,
+                place,
+            };
+            batches.into_iter().zip(places).map(recipe).collect()
+        })
+    })
+}
+
+/// The arguments of a batch, as whoever runs the function passes them.
+fn arguments(function: &dyn AggregateFunction, column: Column, positions: Vec<u64>) -> Vec<Column> {
+    let mut values = Vec::new();
+    if function.name() != "len" {
+        values.push(column);
+    }
+    if function.properties().order_sensitive {
+        values.push(Column::flat(Arc::new(UInt64Array::from(positions))));
+    }
+    values
+}
+
+/// The results of all groups, told in pieces.
+fn finish(groups: &dyn GroupsAccumulator, n_groups: usize, out: &DataType) -> Result<Vec<Plain>> {
+    let mut found = Vec::new();
+    for range in pieces(n_groups) {
+        let column = groups.finish(range.clone())?;
+        assert_eq!((column.len(), column.data_type()), (range.len(), out));
+        found.extend((0..range.len()).map(|row| Plain::at(&column, row)));
+    }
+    Ok(found)
+}
+
+fn pieces(n_groups: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n_groups)
+        .step_by(7)
+        .map(move |start| start..(start + 7).min(n_groups))
+}
+
+/// The only caller of the accumulators: all ways to the result agree with the oracle.
+fn check(function: &dyn AggregateFunction, data_type: &DataType, batches: &[Recipe]) {
+    let pool = pool(data_type);
+    let args: Vec<DataType> = match function.name() {
+        "len" => vec![],
+        _ => vec![data_type.clone()],
+    };
+    let out = function.return_type(&args).unwrap();
+    let used = batches.iter().flat_map(|b| &b.groups).max();
+    // One group more than there are rows for.
+    let n_groups = used.map_or(0, |&group| group as usize + 1) + 1;
+    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); n_groups];
+    for batch in batches {
+        let column = batch.column(&pool);
+        for row in batch.selection().iter() {
+            let value = Plain::at(&column, row);
+            let position = batch.positions()[row];
+            rows[batch.groups[row] as usize].push(Row { position, value });
+        }
+    }
+    rows.iter_mut()
+        .for_each(|rows| rows.sort_by_key(|row| row.position));
+    let want: Vec<Result<Plain>> = rows
+        .iter()
+        .map(|rows| expected(function, data_type, rows))
+        .collect();
+    let overflows = want.iter().any(Result::is_err);
+    let compare = |how: &str, found: Result<Vec<Plain>>| {
+        if overflows {
+            let error = found.expect_err(how);
+            assert!(
+                matches!(error.kind(), ErrorKind::Evaluation { .. }),
+                "{error}"
+            );
+            return;
+        }
+        for (group, (found, want)) in found.unwrap().iter().zip(&want).enumerate() {
+            let want = want.as_ref().unwrap();
+            assert!(
+                found.same(want),
+                "{how}: {function:?} of {data_type}, group {group}: {found:?}, not {want:?}"
+            );
+        }
+    };
+    let fresh = || function.accumulator(&args).unwrap();
+    let mut buffers = Buffers::default();
+    let update = |into: &mut dyn GroupsAccumulator, batch: &Recipe, groups: &[u32], n| {
+        let values = arguments(function, batch.column(&pool), batch.positions());
+        into.update(
+            groups,
+            n,
+            &values,
+            &batch.selection(),
+            &mut Buffers::default(),
+        )
+        .unwrap();
+    };
+
+    // One pass, with as many groups as have come so far.
+    let mut single = fresh();
+    let mut seen = 0;
+    for batch in batches {
+        let groups = batch.groups();
+        seen = groups
+            .iter()
+            .fold(seen, |most, &g| most.max(g as usize + 1));
+        update(single.as_mut(), batch, &groups, seen);
+    }
+    single
+        .merge(&[], n_groups, &fresh_state(fresh().as_mut()))
+        .unwrap();
+    compare("one pass", finish(single.as_ref(), n_groups, &out));
+
+    // Workers number the groups as they meet them, and hand on their states in pieces.
+    let mut merged = fresh();
+    for partition in 0..3 {
+        let mut local = fresh();
+        let mut numbers: Vec<u32> = Vec::new();
+        for batch in batches.iter().filter(|b| b.partition == partition) {
+            let mut groups = batch.groups();
+            for group in &mut groups {
+                let known = numbers.iter().position(|n| n == group);
+                *group = known.unwrap_or_else(|| {
+                    numbers.push(*group);
+                    numbers.len() - 1
+                }) as u32;
+            }
+            update(local.as_mut(), batch, &groups, numbers.len());
+        }
+        for range in pieces(numbers.len()) {
+            let state = local.state(range.clone()).unwrap();
+            assert!(state.iter().all(|column| column.len() == range.len()));
+            merged.merge(&numbers[range], n_groups, &state).unwrap();
+        }
+        assert!(local.size() > 0 || numbers.is_empty());
+    }
+    merged
+        .merge(&[], n_groups, &fresh_state(fresh().as_mut()))
+        .unwrap();
+    compare("merged", finish(merged.as_ref(), n_groups, &out));
+
+    // Every row a state of its own.
+    let mut converted = fresh();
+    for batch in batches {
+        let values = arguments(function, batch.column(&pool), batch.positions());
+        let state = converted
+            .convert_to_state(&values, &batch.selection())
+            .unwrap();
+        converted.merge(&batch.groups(), n_groups, &state).unwrap();
+    }
+    converted
+        .merge(&[], n_groups, &fresh_state(fresh().as_mut()))
+        .unwrap();
+    compare("converted", finish(converted.as_ref(), n_groups, &out));
+
+    // Groups that were emptied and filled again.
+    converted.reset(0..n_groups).unwrap();
+    let empty = expected(function, data_type, &[]).unwrap();
+    for found in finish(converted.as_ref(), n_groups, &out).unwrap() {
+        assert!(
+            found.same(&empty),
+            "{function:?} of {data_type}: {found:?} after reset"
+        );
+    }
+    single.reset(0..n_groups / 2).unwrap();
+    for batch in batches {
+        let selection = batch.selection();
+        let mut again = selection.clone();
+        again.retain(|row| (batch.groups[row] as usize) < n_groups / 2);
+        let groups: Vec<u32> = again.iter().map(|row| batch.groups[row]).collect();
+        let values = arguments(function, batch.column(&pool), batch.positions());
+        single
+            .update(&groups, n_groups, &values, &again, &mut buffers)
+            .unwrap();
+    }
+    compare("half reset", finish(single.as_ref(), n_groups, &out));
+}
+
+/// The state of no groups.
+fn fresh_state(groups: &mut dyn GroupsAccumulator) -> Vec<Column> {
+    groups.state(0..0).unwrap()
+}
+
+fn with_options() -> Vec<Arc<dyn AggregateFunction>> {
+    let mut all = functions();
+    all.push(Arc::new(Count::new().nulls(true)));
+    all.push(Arc::new(NUnique::new().nulls(true)));
+    all.push(Arc::new(First::new().ignore_nulls(true)));
+    all.push(Arc::new(Last::new().ignore_nulls(true)));
+    all
+}
+
+/// Whether the function takes the type.
+fn takes(function: &dyn AggregateFunction, data_type: &DataType) -> bool {
+    let args = match function.name() {
+        "len" => vec![],
+        _ => vec![data_type.clone()],
+    };
+    function.return_type(&args).is_ok() && function.accumulator(&args).is_ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(384))]
+
+    #[test]
+    fn all_ways_agree_with_the_oracle(batches in recipes(), chosen in 0..types().len()) {
+        let data_type = types()[chosen].clone();
+        for function in with_options() {
+            if takes(function.as_ref(), &data_type) {
+                check(function.as_ref(), &data_type, &batches);
+            }
+        }
+    }
+}
+
+#[test]
+fn types_that_are_taken() {
+    let names = |data_type: &DataType| {
+        let all = functions();
+        let taken = all.iter().filter(|f| takes(f.as_ref(), data_type));
+        taken
+            .map(|f| f.name().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let all = "sum min max mean count len n_unique first last";
+    for data_type in types() {
+        let want = match &data_type {
+            t if t.is_numeric() => all,
+            DataType::List(_) => "count len first last",
+            DataType::Null => "count len n_unique first last",
+            _ => "min max count len n_unique first last",
+        };
+        assert_eq!(names(&data_type), want, "{data_type}");
+    }
+}
+
+#[test]
+fn results_have_the_type_of_their_kind() {
+    use DataType as T;
+    let check = |name: &str, data_type: T, want: T| {
+        let all = functions();
+        let function = all.iter().find(|f| f.name() == name).unwrap();
+        assert_eq!(function.return_type(&[data_type]).unwrap(), want, "{name}");
+    };
+    let coded = T::Dictionary(Box::new(T::Int32), Box::new(T::Utf8));
+    check("sum", T::Int8, T::Int64);
+    check("sum", T::UInt16, T::UInt64);
+    check("sum", T::Float32, T::Float64);
+    check("sum", T::Decimal32(9, 2), T::Decimal128(38, 2));
+    check("sum", T::Decimal256(40, 2), T::Decimal256(76, 2));
+    check("mean", T::Decimal64(9, 2), T::Float64);
+    check("min", T::Int8, T::Int8);
+    check("max", coded.clone(), T::Utf8View);
+    check("first", T::Binary, T::BinaryView);
+    check("count", coded, T::Int64);
+    let nullable = |function: &dyn AggregateFunction| function.properties().nullable;
+    let never: Vec<String> = functions()
+        .iter()
+        .filter(|f| !nullable(f.as_ref()))
+        .map(|f| f.name().to_owned())
+        .collect();
+    assert_eq!(never, ["count", "len", "n_unique"]);
+    let error = min::Min.return_type(&[T::new_list(T::Int8, true)]);
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("min() takes values that have an order, not List"));
+}
+
+/// The result of all rows in one group.
+fn total(function: &dyn AggregateFunction, batches: &[ArrayRef]) -> Result<Column> {
+    let data_type = batches[0].data_type().clone();
+    let mut groups = function.accumulator(&[data_type])?;
+    for batch in batches {
+        let selection = Selection::all(batch.len());
+        let owners = vec![0; batch.len()];
+        let values = [Column::flat(Arc::clone(batch))];
+        groups.update(&owners, 1, &values, &selection, &mut Buffers::default())?;
+    }
+    groups.finish(0..1)
+}
+
+#[test]
+fn sums_are_checked_at_the_end() {
+    let check = |values: &[i64], want: Result<i64, &str>| {
+        let batches: Vec<ArrayRef> = values
+            .iter()
+            .map(|&v| Arc::new(Int64Array::from(vec![v])) as ArrayRef)
+            .collect();
+        for batches in [batches, vec![Arc::new(Int64Array::from(values.to_vec()))]] {
+            let found = total(&sum::Sum, &batches).map(|c| c.value(0).unwrap().as_i128().unwrap());
+            let found = found.map_err(|e| e.to_string());
+            assert_eq!(found, want.map(i128::from).map_err(str::to_owned));
+        }
+    };
+    let error = Err("overflow: the sum does not fit Int64");
+    check(&[i64::MAX, 1, -1], Ok(i64::MAX));
+    check(&[i64::MAX, i64::MAX, i64::MIN, i64::MIN, 2], Ok(0));
+    check(&[i64::MAX, 1], error);
+    check(&[i64::MIN, -1], error);
+    check(&[i64::MIN, i64::MIN, 1], error);
+}
+
+#[test]
+fn means_are_of_exact_sums() {
+    let batch: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX; 4]));
+    let found = total(&mean::Mean, &[batch]).unwrap().value(0).unwrap();
+    assert_eq!(found.as_f64(), Some(i64::MAX as f64));
+}
+
+#[test]
+fn nan_is_the_greatest() {
+    let check = |values: &[f64], least: f64, greatest: f64| {
+        let batch: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+        let of = |function: &dyn AggregateFunction| {
+            let found = total(function, std::slice::from_ref(&batch)).unwrap();
+            found.value(0).unwrap().as_f64().unwrap()
+        };
+        for (found, want) in [(of(&min::Min), least), (of(&max::Max), greatest)] {
+            assert!(
+                found == want || (found.is_nan() && want.is_nan()),
+                "{values:?}: {found}"
+            );
+        }
+    };
+    check(&[f64::NAN, 1.0], 1.0, f64::NAN);
+    check(&[-f64::NAN, f64::INFINITY], f64::INFINITY, f64::NAN);
+    check(&[-f64::NAN, f64::NAN], f64::NAN, f64::NAN);
+    check(&[f64::NEG_INFINITY], f64::NEG_INFINITY, f64::NEG_INFINITY);
+}
+
+#[test]
+fn many_distinct_values() {
+    const ROWS: u64 = 100_000;
+    const GROUPS: u64 = 1000;
+    let numbers: ArrayRef = Arc::new(UInt64Array::from_iter_values(
+        (0..ROWS).map(|row| row * 7919 % 30_011),
+    ));
+    let texts: ArrayRef = Arc::new(
+        (0..ROWS)
+            .map(|row| Some(format!("value number {}", row * 7919 % 30_011)))
+            .collect::<StringArray>(),
+    );
+    for values in [numbers, texts] {
+        let function = NUnique::new();
+        let owners: Vec<u32> = (0..ROWS).map(|row| (row % GROUPS) as u32).collect();
+        let mut groups = function.accumulator(&[values.data_type().clone()]).unwrap();
+        let selection = Selection::all(values.len());
+        let columns = [Column::flat(values)];
+        for _ in 0..2 {
+            let n_groups = GROUPS as usize;
+            groups
+                .update(
+                    &owners,
+                    n_groups,
+                    &columns,
+                    &selection,
+                    &mut Buffers::default(),
+                )
+                .unwrap();
+        }
+        let mut sets = vec![std::collections::BTreeSet::new(); GROUPS as usize];
+        for row in 0..ROWS {
+            sets[(row % GROUPS) as usize].insert(row * 7919 % 30_011);
+        }
+        let found = groups.finish(0..GROUPS as usize).unwrap();
+        for (group, set) in sets.iter().enumerate() {
+            assert_eq!(
+                found.value(group).unwrap().as_i128(),
+                Some(set.len() as i128)
+            );
+        }
+    }
+}
+
+#[test]
+fn states_between_updates() {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(1)]));
+    let values = [Column::flat(values)];
+    let mut groups = NUnique::new().accumulator(&[DataType::Int64]).unwrap();
+    let buffers = &mut Buffers::default();
+    let mut state = |n_groups: usize, owners: &[u32], rows: Vec<u32>| {
+        let selection = Selection::from_rows(3, rows);
+        groups
+            .update(owners, n_groups, &values, &selection, buffers)
+            .unwrap();
+        let state = groups.state(0..n_groups).unwrap();
+        let mut other = NUnique::new().accumulator(&[DataType::Int64]).unwrap();
+        let same: Vec<u32> = (0..n_groups as u32).collect();
+        other.merge(&same, n_groups, &state).unwrap();
+        let counts = other.finish(0..n_groups).unwrap();
+        (0..n_groups)
+            .map(|group| counts.value(group).unwrap().as_i128().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(state(1, &[0], vec![0]), [1]);
+    // A group more, without a value.
+    assert_eq!(state(2, &[1], vec![1]), [1, 0]);
+    assert_eq!(state(2, &[1], vec![2]), [1, 1]);
+}
+
+#[test]
+fn rows_can_be_taken_back_from_counts() {
+    let values = [Column::flat(Arc::new(BooleanArray::from(vec![
+        Some(true),
+        None,
+        Some(false),
+    ])))];
+    let mut groups = Count::new().accumulator(&[DataType::Boolean]).unwrap();
+    let all = Selection::all(3);
+    groups
+        .update(&[0, 0, 1], 2, &values, &all, &mut Buffers::default())
+        .unwrap();
+    groups
+        .retract(&[0, 1], &values, &Selection::from_rows(3, vec![0, 1]))
+        .unwrap();
+    let found = groups.finish(0..2).unwrap();
+    assert_eq!(found.value(0).unwrap().as_i128(), Some(0));
+    assert_eq!(found.value(1).unwrap().as_i128(), Some(1));
+}
+
+#[test]
+fn misuse_is_an_error() {
+    let check = |found: Result<(), Error>| {
+        let error = found.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Internal { .. }),
+            "{error}"
+        );
+    };
+    let values = [Column::flat(Arc::new(Int64Array::from(vec![1, 2])))];
+    let all = Selection::all(2);
+    for function in functions() {
+        let args = match function.name() {
+            "len" => vec![],
+            _ => vec![DataType::Int64],
+        };
+        let mut groups = function.accumulator(&args).unwrap();
+        check(groups.finish(0..1).map(drop));
+        check(groups.state(0..1).map(drop));
+        check(groups.reset(0..1));
+        let buffers = &mut Buffers::default();
+        // Too few groups; for `first` and `last` the positions are missing, too.
+        let columns = &values[..args.len()];
+        check(groups.update(&[0], 1, columns, &all, buffers));
+        check(groups.merge(&[0], 1, &[]));
+    }
+    assert!(matches!(len().to_string().as_str(), "LEN()"));
+}
