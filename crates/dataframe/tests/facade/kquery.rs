@@ -498,3 +498,37 @@ fn kquery_54_csv() {
     let missing = ctx.csv("no/such/file.csv").unwrap_err().to_string();
     assert!(missing.starts_with("no/such/file.csv: "), "{missing}");
 }
+
+#[test]
+fn the_quickstart_explains_itself() {
+    let df = employees(&context(2))
+        .filter(col("state").eq("CO"))
+        .select([
+            col("id"),
+            col("first_name"),
+            col("last_name"),
+            col("salary"),
+            (col("salary") * 0.1).alias("bonus"),
+        ])
+        .filter(col("bonus").gt(1000));
+    let filters = "filters=[#state = 'CO', CAST(#salary AS Float64) * 0.1 > 1000.0]";
+    let scan = format!("employee; projection=[id, first_name, last_name, salary]; {filters}");
+    let want = format!(
+        "\
+== Logical plan ==
+Filter: #bonus > 1000
+    Projection: #id, #first_name, #last_name, #salary, #salary * 0.1 as bonus
+        Filter: #state = 'CO'
+            Scan: employee; projection=None
+
+== Optimized plan ==
+Projection: #id, #first_name, #last_name, #salary, CAST(#salary AS Float64) * 0.1 as bonus
+    Scan: {scan}
+
+== Physical plan ==
+ProjectionExec: #0, #1, #2, #3, CAST(#3 AS Float64) * 0.1 as bonus
+    ScanExec: {scan}
+"
+    );
+    assert_eq!(df.explain().unwrap().to_string(), want);
+}

@@ -29,6 +29,8 @@ struct Open {
     source: OpenSource,
     operators: Vec<StageSpec<Arc<dyn super::traits::Operator>>>,
     after: Vec<usize>,
+    /// How many levels of chains within chains its source has.
+    nesting: usize,
 }
 
 enum OpenSource {
@@ -43,7 +45,20 @@ impl Open {
             source,
             operators: Vec::new(),
             after,
+            nesting: 0,
         }
+    }
+
+    /// The same, `levels` of chains within chains deep.
+    fn nested(mut self, levels: usize) -> Result<Self> {
+        if levels > MAX_NESTING {
+            return Err(Error::unsupported(format!(
+                "unions within unions, more than {MAX_NESTING} levels of them with other steps \
+                 between: collect one of them into a table first"
+            )));
+        }
+        self.nesting = levels;
+        Ok(self)
     }
 
     fn close(self, batch_size: usize) -> (ChainSpec, Vec<usize>) {
@@ -69,7 +84,7 @@ impl Open {
 /// is the root's. Batches within them have about `batch_size` rows.
 ///
 /// # Errors
-/// `Internal` when the plan is not well-formed.
+/// `Unsupported` for unions nested too deep; `Internal` when the plan is not well-formed.
 pub fn build_pipelines(
     plan: &PhysicalPlan,
     sink: Arc<dyn Sink>,
@@ -116,21 +131,22 @@ pub fn build_pipelines(
                 open.operators.push(spec.clone().with(Arc::clone(probe)));
                 open.after.push(built);
                 let Some(rest) = rest else { return Ok(open) };
+                let nesting = open.nesting + 1;
                 let (chain, after) = open.close(batch_size);
                 let rest = OpenSource::Leaf(spec.clone().with(Arc::clone(rest)));
                 let (rest, _) = Open::new(rest, Vec::new()).close(batch_size);
                 // The unmatched rows are known when every worker has probed.
                 let chains = vec![(chain, true), (rest, false)];
-                Ok(Open::new(
-                    OpenSource::Concat(spec, Feed::Join, chains),
-                    after,
-                ))
+                Open::new(OpenSource::Concat(spec, Feed::Join, chains), after).nested(nesting)
             }
             Role::Union => {
                 let mut chains = Vec::with_capacity(inputs.len());
                 let mut after = Vec::new();
+                let mut nesting = 1;
                 for open in inputs {
                     after.extend_from_slice(&open.after);
+                    let own = usize::from(!open.operators.is_empty());
+                    nesting = nesting.max(open.nesting + own);
                     match open.source {
                         // A union of unions is one union.
                         OpenSource::Concat(_, _, inner) if open.operators.is_empty() => {
@@ -139,10 +155,7 @@ pub fn build_pipelines(
                         _ => chains.push((open.close(batch_size).0, false)),
                     }
                 }
-                Ok(Open::new(
-                    OpenSource::Concat(spec, Feed::Union, chains),
-                    after,
-                ))
+                Open::new(OpenSource::Concat(spec, Feed::Union, chains), after).nested(nesting)
             }
         }
     })?;
@@ -155,6 +168,9 @@ pub fn build_pipelines(
     end(root, &sink, spec);
     Ok(pipelines)
 }
+
+/// Chains within chains nest at run time: so many levels fit a small stack by far.
+const MAX_NESTING: usize = 500;
 
 /// The id under which the root's sink is measured.
 const RESULT_ID: u32 = u32::MAX;

@@ -112,6 +112,21 @@ fn limits_inside_and_above_unions() {
     }
 }
 
+#[test]
+fn unions_nest_to_a_limit_that_is_said() {
+    let tower = |levels: u32| {
+        let mut plan = scan(0, &["a"], &numbered(&[1], 0), 8);
+        for level in 0..levels {
+            let limited = limit(2 * level + 1, 0, Some(9), plan);
+            plan = union(2 * level + 2, vec![limited]);
+        }
+        Runner::new(2, 8, MemoryBudget::unlimited()).try_collect(&plan)
+    };
+    assert_eq!(tower(400).unwrap(), vec![vec![Some(0)]]);
+    let error = tower(600).unwrap_err().to_string();
+    assert!(error.contains("unions within unions"), "{error}");
+}
+
 /// A source whose every split behind the first fails, and which counts what is read.
 #[derive(Clone, Debug, Default)]
 struct Failing {

@@ -114,6 +114,14 @@ impl Runner {
         .unwrap()
     }
 
+    /// Like `collect`, also for plans that do not start.
+    fn try_collect(&self, plan: &PhysicalPlan) -> Result<Vec<Row>> {
+        let schema: ArrowSchemaRef = plan.schema().to_arrow();
+        let query = Arc::clone(&self.query);
+        let running = start(plan, schema, query, self.batch_size, Delivery::Collect)?;
+        Ok(running.collect()?.iter().flat_map(rows_of_arrow).collect())
+    }
+
     fn collect(&self, plan: &PhysicalPlan) -> Result<Vec<Row>> {
         let batches = self.start(plan, Delivery::Collect).collect()?;
         Ok(batches.iter().flat_map(rows_of_arrow).collect())
