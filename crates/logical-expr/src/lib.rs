@@ -36,7 +36,9 @@ pub mod tree;
 /// Types and coercions.
 mod typing;
 
-pub use builder::{CaseBuilder, CaseWhen, IntoExpr, IntoOperand, col, lit, when};
+pub use builder::{
+    CaseBuilder, CaseWhen, IntoExpr, IntoOperand, IntoSortKey, SortKey, col, lit, when,
+};
 pub use columns::{columns_of, re_id, resolve, substitute};
 pub use const_eval::{apply, evaluate_constant, in_set, is_constant};
 pub use esker_kernels::cast::CastMode;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use esker_datatypes::{Name, Result, SchemaRef};
-use esker_logical_expr::Expr;
+use esker_logical_expr::{Expr, SortKey};
 
-use crate::node::{Filter, Limit, Projection, Scan, Union};
+use crate::node::{
+    AggregateOptions, Distinct, Filter, JoinOptions, Limit, Projection, Scan, Sort, Union,
+    aggregate_plan, join_plan,
+};
 use crate::plan::LogicalPlan;
 use crate::source::TableSource;
 
@@ -73,6 +76,43 @@ impl LogicalPlanBuilder {
     #[must_use]
     pub fn limit(self, offset: u64, fetch: Option<u64>) -> Self {
         Self(LogicalPlan::Limit(Limit::new(offset, fetch, self.0)))
+    }
+
+    /// See [`aggregate_plan`].
+    ///
+    /// # Errors
+    /// Those of the aggregation.
+    pub fn aggregate(
+        self,
+        keys: impl IntoIterator<Item = Expr>,
+        exprs: impl IntoIterator<Item = Expr>,
+        options: AggregateOptions,
+    ) -> Result<Self> {
+        aggregate_plan(keys, exprs, options, self.0).map(Self)
+    }
+
+    /// See [`join_plan`].
+    ///
+    /// # Errors
+    /// Those of the join.
+    pub fn join(self, right: LogicalPlan, options: JoinOptions) -> Result<Self> {
+        join_plan(self.0, right, options).map(Self)
+    }
+
+    /// See [`Sort::try_new`].
+    ///
+    /// # Errors
+    /// Those of the sort.
+    pub fn sort(self, keys: impl IntoIterator<Item = SortKey>) -> Result<Self> {
+        Ok(Self(LogicalPlan::Sort(Sort::try_new(keys, None, self.0)?)))
+    }
+
+    /// See [`Distinct::try_new`].
+    ///
+    /// # Errors
+    /// Those of the node.
+    pub fn distinct(self, on: Option<Vec<Expr>>) -> Result<Self> {
+        Ok(Self(LogicalPlan::Distinct(Distinct::try_new(on, self.0)?)))
     }
 
     /// These rows, then those of the other plans; see [`Union::try_new`].

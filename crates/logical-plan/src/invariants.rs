@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use esker_datatypes::{DataType, Error, Result, Schema, value_type};
 use esker_logical_expr::tree::{self, Visit};
-use esker_logical_expr::{columns_of, expr_type};
+use esker_logical_expr::{Expr, columns_of, expr_type};
 
+use crate::node::join_key_type;
 use crate::plan::LogicalPlan;
 
 /// Checks that each node uses columns that its inputs have, that its expressions have the types
@@ -61,16 +62,37 @@ fn check_node(plan: &LogicalPlan) -> Result<()> {
         LogicalPlan::Filter(filter) => check_boolean(filter.predicate(), filter.input().schema())?,
         LogicalPlan::Projection(projection) => {
             let input = projection.input().schema();
-            for (expr, field) in projection.exprs().iter().zip(plan.schema().fields()) {
-                check_columns(expr, input)?;
-                let actual = expr_type(expr, input)?;
-                if actual.data_type != *field.data_type() {
+            check_typed(projection.exprs(), plan.schema(), input)?;
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            let input = aggregate.input().schema();
+            let exprs = aggregate.keys().iter().chain(aggregate.aggregates());
+            check_typed(exprs, plan.schema(), input)?;
+        }
+        LogicalPlan::Join(join) => {
+            for (left, right) in join.on() {
+                check_columns(left, join.left().schema())?;
+                check_columns(right, join.right().schema())?;
+                let l = expr_type(left, join.left().schema())?.data_type;
+                let r = expr_type(right, join.right().schema())?.data_type;
+                if join_key_type(&l, &r).is_none() {
                     return Err(Error::internal(format!(
-                        "{expr} is {}, not {}",
-                        actual.data_type,
-                        field.data_type()
+                        "the keys {left} and {right} are {l} and {r}"
                     )));
                 }
+            }
+            if let Some(filter) = join.filter() {
+                check_boolean(filter, &join.both_sides())?;
+            }
+        }
+        LogicalPlan::Sort(sort) => {
+            for key in sort.keys() {
+                check_columns(&key.expr, sort.input().schema())?;
+            }
+        }
+        LogicalPlan::Distinct(distinct) => {
+            for key in distinct.on().into_iter().flatten() {
+                check_columns(key, distinct.input().schema())?;
             }
         }
         LogicalPlan::Limit(_) => {}
@@ -92,6 +114,26 @@ fn check_node(plan: &LogicalPlan) -> Result<()> {
     Ok(())
 }
 
+/// Checks that expressions have the types that the schema says.
+fn check_typed<'a>(
+    exprs: impl IntoIterator<Item = &'a Expr>,
+    schema: &Schema,
+    input: &Schema,
+) -> Result<()> {
+    for (expr, field) in exprs.into_iter().zip(schema.fields()) {
+        check_columns(expr, input)?;
+        let actual = expr_type(expr, input)?;
+        if actual.data_type != *field.data_type() {
+            return Err(Error::internal(format!(
+                "{expr} is {}, not {}",
+                actual.data_type,
+                field.data_type()
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn union_pairs(schema: &Schema, input: &Schema) -> Result<Vec<(DataType, DataType)>> {
     if schema.len() != input.len() {
         return Err(Error::internal(
@@ -104,7 +146,7 @@ fn union_pairs(schema: &Schema, input: &Schema) -> Result<Vec<(DataType, DataTyp
         .collect())
 }
 
-fn check_boolean(predicate: &esker_logical_expr::Expr, schema: &Schema) -> Result<()> {
+fn check_boolean(predicate: &Expr, schema: &Schema) -> Result<()> {
     check_columns(predicate, schema)?;
     let data_type = expr_type(predicate, schema)?.data_type;
     match value_type(&data_type) {
@@ -115,7 +157,7 @@ fn check_boolean(predicate: &esker_logical_expr::Expr, schema: &Schema) -> Resul
     }
 }
 
-fn check_columns(expr: &esker_logical_expr::Expr, schema: &Schema) -> Result<()> {
+fn check_columns(expr: &Expr, schema: &Schema) -> Result<()> {
     for id in columns_of(expr)? {
         if schema.index_of(id).is_none() {
             return Err(Error::internal(format!(

@@ -37,7 +37,11 @@ pub mod source_conformance;
 pub use builder::LogicalPlanBuilder;
 pub use invariants::{check_invariants, check_same_schema};
 pub use mem_table::MemTable;
-pub use node::{Extension, ExtensionNode, Filter, Limit, Projection, PushedFilter, Scan, Union};
+pub use node::{
+    Aggregate, AggregateOptions, Distinct, Extension, ExtensionNode, Filter, Join, JoinOptions,
+    JoinType, Limit, Projection, PushedFilter, Scan, Side, Sort, Union, aggregate_plan,
+    join_key_type, join_plan,
+};
 pub use plan::{LogicalPlan, Origin, PlanChild, PlanNode};
 pub use prune::{Verdict, prune};
 pub use sink::{SinkStatus, SinkWriter, TableSink, WriteSummary};

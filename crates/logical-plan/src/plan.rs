@@ -10,7 +10,9 @@ use esker_logical_expr::tree::{self, Child, Transformed, TreeNode};
 use esker_logical_expr::{Expr, re_id};
 
 use crate::mem_table::MemTable;
-use crate::node::{Extension, Filter, Limit, Projection, Scan, Union};
+use crate::node::{
+    Aggregate, Distinct, Extension, Filter, Join, Limit, Projection, Scan, Sort, Union,
+};
 
 /// A shared input of a plan node.
 pub type PlanChild = Child<LogicalPlan>;
@@ -40,8 +42,16 @@ pub enum LogicalPlan {
     Projection(Projection),
     /// The rows for which a predicate is true.
     Filter(Filter),
+    /// One row for each group of rows.
+    Aggregate(Aggregate),
+    /// Pairs of rows of two relations.
+    Join(Join),
+    /// The rows in the order of keys.
+    Sort(Sort),
     /// Some rows from the front.
     Limit(Limit),
+    /// The first row of each kind.
+    Distinct(Distinct),
     /// The rows of several relations, one after the other.
     Union(Union),
     /// A relation that Esker does not know.
@@ -90,7 +100,11 @@ impl LogicalPlan {
             Self::Scan(node) => node,
             Self::Projection(node) => node,
             Self::Filter(node) => node,
+            Self::Aggregate(node) => node,
+            Self::Join(node) => node,
+            Self::Sort(node) => node,
             Self::Limit(node) => node,
+            Self::Distinct(node) => node,
             Self::Union(node) => node,
             Self::Extension(node) => node,
         }
@@ -101,7 +115,11 @@ impl LogicalPlan {
             Self::Scan(node) => node,
             Self::Projection(node) => node,
             Self::Filter(node) => node,
+            Self::Aggregate(node) => node,
+            Self::Join(node) => node,
+            Self::Sort(node) => node,
             Self::Limit(node) => node,
+            Self::Distinct(node) => node,
             Self::Union(node) => node,
             Self::Extension(node) => node,
         }
@@ -250,9 +268,16 @@ impl LogicalPlan {
             }
             match &mut plan {
                 Self::Projection(node) => node.schema = renew(&node.schema, &mut ids),
+                Self::Aggregate(node) => node.schema = renew(&node.schema, &mut ids),
                 Self::Union(node) => node.schema = renew(&node.schema, &mut ids),
                 Self::Extension(node) => node.schema = renew(&node.schema, &mut ids),
-                Self::Scan(_) | Self::Filter(_) | Self::Limit(_) => {}
+                // Their columns are those of the inputs.
+                Self::Scan(_)
+                | Self::Filter(_)
+                | Self::Join(_)
+                | Self::Sort(_)
+                | Self::Limit(_)
+                | Self::Distinct(_) => {}
             }
             plan.node_mut().refresh()?;
             Ok(Transformed::yes(plan))

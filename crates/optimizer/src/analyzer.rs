@@ -1,9 +1,13 @@
 //! What the plan left unsaid: the casts that typing asks for (S4).
 
-use esker_datatypes::{ColumnId, DataType, Field, Result, ScalarValue, Schema};
+use esker_datatypes::{
+    ColumnId, DataType, Field, Result, ScalarValue, Schema, is_binary, is_string, value_type,
+};
 use esker_logical_expr::tree::Transformed;
 use esker_logical_expr::{Cast, CastMode, Expr, coerce, expr_type};
-use esker_logical_plan::{LogicalPlan, PlanChild, Projection, Union, check_invariants};
+use esker_logical_plan::{
+    Join, LogicalPlan, PlanChild, PlanNode, Projection, Union, check_invariants, join_key_type,
+};
 
 use crate::expressions::input_schema;
 
@@ -47,9 +51,13 @@ fn analyze_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         LogicalPlan::Filter(_) | LogicalPlan::Scan(_) => {
             node.map_exprs(|predicate| coerce_predicate(predicate, &schema))
         }
-        LogicalPlan::Projection(_) | LogicalPlan::Limit(_) | LogicalPlan::Extension(_) => {
-            node.map_exprs(|expr| coerce(expr, &schema))
-        }
+        LogicalPlan::Join(join) => coerce_join(join, &schema),
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Extension(_) => node.map_exprs(|expr| coerce(expr, &schema)),
     }
 }
 
@@ -64,6 +72,43 @@ fn coerce_predicate(predicate: Expr, schema: &Schema) -> Result<Transformed<Expr
         Expr::Literal(value) if value.is_null() => Expr::Literal(ScalarValue::from(None::<bool>)),
         expr => cast(expr, &DataType::Boolean),
     }))
+}
+
+/// Casts the keys of a join to the type in which they are compared. Text and binary compare in any
+/// layout, and encodings are no types.
+fn coerce_join(join: Join, schema: &Schema) -> Result<Transformed<LogicalPlan>> {
+    let origin = join.origin();
+    let mut changed = false;
+    let mut on = Vec::with_capacity(join.on().len());
+    for (left, right) in join.on() {
+        let left = coerce(left.clone(), schema)?;
+        let right = coerce(right.clone(), schema)?;
+        changed |= left.changed | right.changed;
+        let (mut left, mut right) = (left.data, right.data);
+        let l = expr_type(&left, schema)?.data_type;
+        let r = expr_type(&right, schema)?.data_type;
+        let (l, r) = (value_type(&l), value_type(&r));
+        let alike = l == r || (is_string(l) && is_string(r)) || (is_binary(l) && is_binary(r));
+        if !alike && let Some(common) = join_key_type(l, r) {
+            let mut to_common = |expr: &mut Expr, from: &DataType| {
+                if *from != common {
+                    *expr = cast(expr.clone(), &common);
+                    changed = true;
+                }
+            };
+            to_common(&mut left, l);
+            to_common(&mut right, r);
+        }
+        on.push((left, right));
+    }
+    let filter = join.filter().cloned();
+    let filter = filter.map(|f| coerce_predicate(f, schema)).transpose()?;
+    changed |= filter.as_ref().is_some_and(|f| f.changed);
+    let join = join.with_condition(on, filter.map(|f| f.data));
+    Ok(Transformed {
+        data: LogicalPlan::Join(join).with_origin(origin),
+        changed,
+    })
 }
 
 fn cast(expr: Expr, to: &DataType) -> Expr {

@@ -17,6 +17,10 @@ pub(crate) fn input_schema(plan: &LogicalPlan) -> SchemaRef {
         LogicalPlan::Scan(scan) => Arc::clone(scan.columns()),
         LogicalPlan::Filter(filter) => Arc::clone(filter.input().schema()),
         LogicalPlan::Projection(projection) => Arc::clone(projection.input().schema()),
+        LogicalPlan::Aggregate(aggregate) => Arc::clone(aggregate.input().schema()),
+        LogicalPlan::Join(join) => Arc::new(join.both_sides()),
+        LogicalPlan::Sort(sort) => Arc::clone(sort.input().schema()),
+        LogicalPlan::Distinct(distinct) => Arc::clone(distinct.input().schema()),
         LogicalPlan::Limit(limit) => Arc::clone(limit.input().schema()),
         LogicalPlan::Union(_) => Arc::default(),
         LogicalPlan::Extension(extension) => {

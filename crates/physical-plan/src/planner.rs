@@ -98,6 +98,12 @@ impl Planner {
             }
             LogicalPlan::Filter(filter) => self.filter(filter, &inputs)?,
             LogicalPlan::Projection(projection) => self.projection(projection, &inputs)?,
+            LogicalPlan::Aggregate(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Distinct(_) => {
+                return Err(Error::unsupported(format!("running {}", node.line())));
+            }
             LogicalPlan::Limit(limit) => {
                 if limit.fetch() == Some(0) {
                     let role = Role::Source(Arc::new(EmptySource));

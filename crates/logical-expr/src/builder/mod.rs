@@ -3,6 +3,7 @@
 mod case;
 mod name;
 mod operators;
+mod sort;
 
 use esker_datatypes::{DataType, Name, ScalarValue};
 use esker_kernels::cast::CastMode;
@@ -12,6 +13,7 @@ use crate::operator::{BinaryOp, UnaryOp};
 use crate::tree::Child;
 
 pub use case::{CaseBuilder, CaseWhen, when};
+pub use sort::{IntoSortKey, SortKey};
 
 /// The column of this name.
 ///

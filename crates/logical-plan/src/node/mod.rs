@@ -1,17 +1,27 @@
 //! The nodes of a plan, one file each.
 
+mod aggregate;
+mod distinct;
 mod extension;
 mod filter;
+mod join;
+mod join_names;
 mod limit;
 mod projection;
 mod scan;
+mod sort;
 mod union;
 
+pub use aggregate::{Aggregate, AggregateOptions, aggregate_plan};
+pub use distinct::Distinct;
 pub use extension::{Extension, ExtensionNode};
 pub use filter::Filter;
+pub use join::{Join, JoinType, Side, join_key_type};
+pub use join_names::{JoinOptions, join_plan};
 pub use limit::Limit;
 pub use projection::Projection;
 pub use scan::{PushedFilter, Scan};
+pub use sort::Sort;
 pub use union::Union;
 
 use std::fmt;

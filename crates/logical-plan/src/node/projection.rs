@@ -74,6 +74,16 @@ impl Projection {
         })
     }
 
+    /// Resolved expressions as these columns, whose names must differ.
+    pub(super) fn of_fields(
+        exprs: Vec<Expr>,
+        fields: Vec<Field>,
+        input: LogicalPlan,
+    ) -> Result<Self> {
+        check_names(&fields)?;
+        Self::from_parts(exprs, Arc::new(Schema::new(fields)), input.into())
+    }
+
     /// A projection whose columns are known: what a rule makes of others. The expressions are
     /// resolved, and the fields are theirs, id and name included.
     ///
@@ -118,7 +128,7 @@ impl Projection {
 }
 
 /// Two columns may share a name only where qualifiers tell them apart.
-fn check_names(fields: &[Field]) -> Result<()> {
+pub(super) fn check_names(fields: &[Field]) -> Result<()> {
     let mut seen: HashMap<&str, Vec<&Field>> = HashMap::with_capacity(fields.len());
     for field in fields {
         let others = seen.entry(field.name()).or_default();

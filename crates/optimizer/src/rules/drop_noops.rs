@@ -41,6 +41,10 @@ impl OptimizerRule for DropNoops {
                 LogicalPlan::Scan(_)
                 | LogicalPlan::Projection(_)
                 | LogicalPlan::Filter(_)
+                | LogicalPlan::Aggregate(_)
+                | LogicalPlan::Join(_)
+                | LogicalPlan::Sort(_)
+                | LogicalPlan::Distinct(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Union(_)
                 | LogicalPlan::Extension(_) => Transformed::no(node),

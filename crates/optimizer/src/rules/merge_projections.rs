@@ -38,6 +38,10 @@ impl OptimizerRule for MergeProjections {
             LogicalPlan::Projection(projection) => merge_chain(projection),
             LogicalPlan::Scan(_)
             | LogicalPlan::Filter(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Distinct(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Union(_)
             | LogicalPlan::Extension(_) => Ok(Visited::unchanged(node)),

@@ -30,6 +30,10 @@ impl OptimizerRule for MergeUnions {
             LogicalPlan::Scan(_)
             | LogicalPlan::Projection(_)
             | LogicalPlan::Filter(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Distinct(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })

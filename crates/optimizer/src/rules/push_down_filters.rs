@@ -102,9 +102,13 @@ fn push(plan: LogicalPlan, from_above: Vec<Conjunct>) -> Result<Visited<Vec<Conj
         LogicalPlan::Projection(projection) => through_projection(projection, pending)?,
         LogicalPlan::Union(union) => into_union(union, pending)?,
         // The rows behind a limit depend on those before it; an extension is unknown.
-        LogicalPlan::Limit(_) | LogicalPlan::Extension(_) | LogicalPlan::Filter(_) => {
-            Pushed::nothing(below, pending)
-        }
+        LogicalPlan::Aggregate(_)
+        | LogicalPlan::Join(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Extension(_)
+        | LogicalPlan::Filter(_) => Pushed::nothing(below, pending),
     };
     if !moved && !arrived && filters == kept.chunk_by(same_call).count() {
         return Ok(Visited::unchanged(original));

@@ -33,6 +33,10 @@ impl OptimizerRule for PushDownLimits {
             LogicalPlan::Scan(_)
             | LogicalPlan::Projection(_)
             | LogicalPlan::Filter(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Distinct(_)
             | LogicalPlan::Union(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })
@@ -82,9 +86,13 @@ fn push(limit: Limit) -> Result<Transformed<LogicalPlan>> {
             Some(scan) => Transformed::yes(over(offset, fetch, scan, origin)),
             None => Transformed::no(LogicalPlan::Limit(original)),
         },
-        LogicalPlan::Filter(_) | LogicalPlan::Limit(_) | LogicalPlan::Extension(_) => {
-            Transformed::no(LogicalPlan::Limit(original))
-        }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Join(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Extension(_) => Transformed::no(LogicalPlan::Limit(original)),
     })
 }
 
@@ -136,7 +144,16 @@ fn gives_at_most(plan: &LogicalPlan, rows: u64) -> bool {
             LogicalPlan::Limit(limit) => limit.input(),
             LogicalPlan::Projection(projection) => projection.input(),
             LogicalPlan::Filter(filter) => filter.input(),
-            LogicalPlan::Scan(_) | LogicalPlan::Union(_) | LogicalPlan::Extension(_) => {
+            LogicalPlan::Sort(sort) if sort.fetch().is_some_and(|fetch| fetch <= rows) => {
+                return true;
+            }
+            LogicalPlan::Sort(sort) => sort.input(),
+            LogicalPlan::Aggregate(aggregate) => aggregate.input(),
+            LogicalPlan::Distinct(distinct) => distinct.input(),
+            LogicalPlan::Scan(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Extension(_) => {
                 return false;
             }
         };

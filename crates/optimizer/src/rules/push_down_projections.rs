@@ -74,6 +74,17 @@ fn prune(plan: LogicalPlan, used: Used) -> Result<Visited<Used>> {
             ids.extend(columns_of(filter.predicate())?);
             (LogicalPlan::Filter(filter), vec![Used::these(ids)], false)
         }
+        LogicalPlan::Aggregate(_)
+        | LogicalPlan::Join(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Distinct(_) => {
+            let inputs = plan.inputs();
+            let inputs = inputs
+                .into_iter()
+                .map(|input| Used::all_of(input))
+                .collect();
+            (plan, inputs, false)
+        }
         LogicalPlan::Limit(limit) => (LogicalPlan::Limit(limit), vec![Used::these(ids)], false),
         LogicalPlan::Union(union) => prune_union(union, &ids),
         LogicalPlan::Extension(extension) => {

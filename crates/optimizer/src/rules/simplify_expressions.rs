@@ -47,6 +47,10 @@ impl OptimizerRule for SimplifyExpressions {
                 LogicalPlan::Filter(filter) => simplify_filter(filter)?,
                 LogicalPlan::Scan(_)
                 | LogicalPlan::Projection(_)
+                | LogicalPlan::Aggregate(_)
+                | LogicalPlan::Join(_)
+                | LogicalPlan::Sort(_)
+                | LogicalPlan::Distinct(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Union(_)
                 | LogicalPlan::Extension(_) => Transformed::no(data),
@@ -61,11 +65,14 @@ impl OptimizerRule for SimplifyExpressions {
 
 fn simplify_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let input = input_schema(&node);
-    // The columns of a projection keep their names.
+    // The columns of a projection and of an aggregation keep their names.
     let columns = match &node {
-        LogicalPlan::Projection(_) => Some(Arc::clone(node.schema())),
+        LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) => Some(Arc::clone(node.schema())),
         LogicalPlan::Scan(_)
         | LogicalPlan::Filter(_)
+        | LogicalPlan::Join(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Distinct(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Union(_)
         | LogicalPlan::Extension(_) => None,

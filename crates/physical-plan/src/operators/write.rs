@@ -28,7 +28,7 @@ impl Sink for WriteExec {
         }))
     }
 
-    fn finalize(&self, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+    fn finalize(&self, _stage: usize, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
         self.sink.finish()?;
         Ok(Vec::new())
     }

@@ -117,8 +117,15 @@ impl QueryRun {
         let Some(cx) = cx else {
             return self.end(Err(Error::cancelled()));
         };
-        let spec = &pipeline.pipeline.sink_spec;
-        match pipeline.pipeline.sink.finalize(cx) {
+        self.finalize(index, 0, cx);
+    }
+
+    /// Starts the tasks of a stage of a sink's finalization; when there are none it is done.
+    fn finalize(self: &Arc<Self>, index: usize, stage: usize, cx: &mut TaskContext) {
+        let Some(pipeline) = self.pipelines.get(index) else {
+            return;
+        };
+        match pipeline.pipeline.sink.finalize(stage, cx) {
             Ok(tasks) if tasks.is_empty() => self.pipeline_done(index),
             Ok(tasks) => {
                 pipeline.tasks.store(tasks.len(), Ordering::Release);
@@ -126,6 +133,7 @@ impl QueryRun {
                     let task = FinalTask {
                         run: Arc::clone(self),
                         index,
+                        stage,
                         task: Some(task),
                     };
                     if let Err(error) = self.query.spawn(Box::new(task)) {
@@ -133,7 +141,7 @@ impl QueryRun {
                     }
                 }
             }
-            Err(error) => self.end(Err(spec.annotate(error))),
+            Err(error) => self.end(Err(pipeline.pipeline.sink_spec.annotate(error))),
         }
     }
 
@@ -185,6 +193,7 @@ impl QueryRun {
 struct FinalTask {
     run: Arc<QueryRun>,
     index: usize,
+    stage: usize,
     task: Option<FinalizeTask>,
 }
 
@@ -207,7 +216,7 @@ impl Task for FinalTask {
                 .end(Err(pipeline.pipeline.sink_spec.annotate(error))),
             Ok(()) => {
                 if pipeline.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    self.run.pipeline_done(self.index);
+                    self.run.finalize(self.index, self.stage + 1, cx);
                 }
             }
         }

@@ -124,11 +124,12 @@ pub trait Sink: Send + Sync + Debug {
     /// Whatever keeps it from running.
     fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn LocalSink>>;
 
-    /// All workers have combined: what is left to do, as tasks that may run side by side.
+    /// All workers have combined: what is left to do, as tasks that may run side by side. When those
+    /// of a stage are done, the next stage is asked for, from 0 on, until one has no tasks.
     ///
     /// # Errors
     /// Whatever went wrong.
-    fn finalize(&self, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+    fn finalize(&self, _stage: usize, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
         Ok(Vec::new())
     }
 

@@ -39,7 +39,10 @@ impl Sink for Build {
         }))
     }
 
-    fn finalize(&self, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+    fn finalize(&self, stage: usize, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+        if stage > 0 {
+            return Ok(Vec::new());
+        }
         let join = Arc::clone(&self.0);
         Ok(vec![Box::new(move |_| {
             let rows = std::mem::take(&mut *join.building.lock().unwrap());

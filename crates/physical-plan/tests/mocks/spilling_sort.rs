@@ -43,7 +43,10 @@ impl Sink for SortSink {
         }))
     }
 
-    fn finalize(&self, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+    fn finalize(&self, stage: usize, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+        if stage > 0 {
+            return Ok(Vec::new());
+        }
         let sort = Arc::clone(&self.0);
         Ok(vec![Box::new(move |_| {
             let mut all = Vec::new();

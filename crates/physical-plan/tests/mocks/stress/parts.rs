@@ -313,7 +313,10 @@ impl Sink for Wall {
         Ok(Box::new(self.clone()))
     }
 
-    fn finalize(&self, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+    fn finalize(&self, stage: usize, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+        if stage > 0 {
+            return Ok(Vec::new());
+        }
         let wall = self.clone();
         Ok(vec![Box::new(move |_| {
             wall.0.lock().unwrap().sort();
