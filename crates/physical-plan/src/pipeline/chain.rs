@@ -73,8 +73,7 @@ impl Chain {
     ) -> Result<Self, (usize, Error)> {
         let source = spec.source.stage.open(cx);
         let source = source.map_err(|e| (0, spec.source.annotate(e)))?;
-        let (id, name) = (spec.source.id, &spec.source.name);
-        let source_metrics = (spec.feed != Feed::Join).then(|| StageMetrics::new(id, name, cx));
+        let source_metrics = (spec.feed != Feed::Join).then(|| StageMetrics::of(&spec.source, cx));
         let mut stages = Vec::with_capacity(spec.operators.len());
         let compact = |spec| Stage::new(Box::new(Compact::new(batch_size)), true, spec, None);
         for (i, operator) in spec.operators.iter().enumerate() {
@@ -84,7 +83,7 @@ impl Chain {
             let local = operator.stage.open(cx);
             let local = local.map_err(|e| (i + 1, operator.annotate(e)))?;
             let keeps_order = operator.stage.keeps_order_itself();
-            let metrics = StageMetrics::new(operator.id, &operator.name, cx);
+            let metrics = StageMetrics::of(operator, cx);
             stages.push(Stage::new(local, keeps_order, i, Some(metrics)));
         }
         if dense {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use esker_datatypes::{Error, Result};
-use esker_runtime::{QueryContext, Task, TaskContext, TaskStatus};
+use esker_runtime::{QueryContext, Stopwatch, Task, TaskContext, TaskStatus};
 
 use super::build::Pipeline;
+use super::stage::{StageMetrics, nanos};
 use super::task::PipelineTask;
 use super::traits::FinalizeTask;
 
@@ -126,7 +127,13 @@ impl QueryRun {
             return;
         };
         match pipeline.pipeline.sink.finalize(stage, cx) {
-            Ok(tasks) if tasks.is_empty() => self.pipeline_done(index),
+            Ok(tasks) if tasks.is_empty() => {
+                let held = pipeline.pipeline.sink.held();
+                let mut metrics = StageMetrics::of(&pipeline.pipeline.sink_spec, cx);
+                metrics.local.bytes += held;
+                metrics.flush();
+                self.pipeline_done(index);
+            }
             Ok(tasks) => {
                 pipeline.tasks.store(tasks.len(), Ordering::Release);
                 for task in tasks {
@@ -208,7 +215,12 @@ impl Task for FinalTask {
         let result = if cx.query.is_cancelled() {
             Err(Error::cancelled())
         } else {
-            task(cx)
+            let clock = Stopwatch::start();
+            let result = task(cx);
+            let mut metrics = StageMetrics::of(&pipeline.pipeline.sink_spec, cx);
+            metrics.local.nanos += nanos(&clock);
+            metrics.flush();
+            result
         };
         match result {
             Err(error) => self

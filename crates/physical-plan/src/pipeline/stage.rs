@@ -6,6 +6,7 @@ use esker_datatypes::{Batch, Order, Result};
 use esker_runtime::{OperatorCounters, OperatorMetrics, Stopwatch, TaskContext};
 
 use super::chain_run::BEHIND_ALL;
+use super::spec::StageSpec;
 use super::traits::{LocalOperator, OpStatus};
 
 pub(crate) struct Stage {
@@ -135,6 +136,11 @@ impl StageMetrics {
             shared: cx.query.metrics().operator(id, name),
             local: OperatorCounters::default(),
         }
+    }
+
+    /// Those of the plan node that a stage belongs to.
+    pub(crate) fn of<T>(spec: &StageSpec<T>, cx: &TaskContext) -> Self {
+        Self::new(spec.id, &spec.name, cx)
     }
 
     pub(crate) fn flush(&mut self) {

@@ -10,7 +10,7 @@ use super::build::Pipeline;
 use super::chain::Chain;
 use super::chain_run::BEHIND_ALL;
 use super::driver::QueryRun;
-use super::stage::says_something;
+use super::stage::{StageMetrics, nanos, says_something};
 use super::traits::{LocalSink, SinkStatus, SourceStatus};
 
 /// How long a task runs before other queries have their turn.
@@ -29,6 +29,7 @@ enum State {
     Open {
         chain: Box<Chain>,
         sink: Box<dyn LocalSink>,
+        metrics: StageMetrics,
         batch: Batch,
         /// The sink has not taken the batch yet.
         offered: bool,
@@ -60,6 +61,7 @@ impl PipelineTask {
             Ok(sink) => State::Open {
                 chain: Box::new(chain),
                 sink,
+                metrics: StageMetrics::of(&pipeline.sink_spec, cx),
                 batch: Batch::default(),
                 offered: false,
                 failed: false,
@@ -80,6 +82,7 @@ impl PipelineTask {
         let State::Open {
             chain,
             sink,
+            metrics,
             batch,
             offered,
             failed,
@@ -114,9 +117,19 @@ impl PipelineTask {
                 }
             }
             if *offered {
-                match sink.consume(batch, cx) {
+                let (consuming, rows) = (Stopwatch::start(), batch.selected() as u64);
+                let status = sink.consume(batch, cx);
+                metrics.local.nanos += nanos(&consuming);
+                if !matches!(status, Ok(SinkStatus::Blocked)) {
+                    metrics.local.rows_in += rows;
+                    metrics.local.batches += 1;
+                }
+                match status {
                     Ok(SinkStatus::NeedInput) => *offered = false,
-                    Ok(SinkStatus::Blocked) => return TaskStatus::Blocked,
+                    Ok(SinkStatus::Blocked) => {
+                        metrics.flush();
+                        return TaskStatus::Blocked;
+                    }
                     Ok(SinkStatus::Finished) => {
                         *offered = false;
                         chain.run().finish(pipeline.chain.sink_stage());
@@ -134,11 +147,19 @@ impl PipelineTask {
         }
         // Combine before the task is done, or the outcome would be asked too early. Also when a stage
         // has failed: it does not matter when a limit behind it turns out to have all its rows.
-        if let State::Open { sink, failed, .. } = std::mem::replace(&mut self.state, State::Closed)
-            && !failed
-            && let Err(error) = sink.combine(cx)
+        if let State::Open {
+            sink,
+            mut metrics,
+            failed,
+            ..
+        } = std::mem::replace(&mut self.state, State::Closed)
         {
-            pipeline.fail(BEHIND_ALL, error);
+            let combining = Stopwatch::start();
+            if !failed && let Err(error) = sink.combine(cx) {
+                pipeline.fail(BEHIND_ALL, error);
+            }
+            metrics.local.nanos += nanos(&combining);
+            metrics.flush();
         }
         TaskStatus::Finished
     }

@@ -143,6 +143,11 @@ pub trait Sink: Send + Sync + Debug {
         None
     }
 
+    /// How many bytes it holds for what comes behind it, once it is finalized: for the metrics.
+    fn held(&self) -> u64 {
+        0
+    }
+
     /// Whether its input must be without a selection, and in batches that are worth their cost.
     fn needs_dense(&self) -> bool {
         false
