@@ -118,10 +118,7 @@ impl ExecutionContext {
         &self,
         batches: impl IntoIterator<Item = RecordBatch>,
     ) -> Result<DataFrame> {
-        let origin = Origin {
-            method: "from_batches",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("from_batches");
         let table = MemTable::try_new(batches.into_iter().collect());
         let table = table.map_err(|error| origin.annotate(error))?;
         Ok(self.scan("memory", Arc::new(table), origin))
@@ -130,10 +127,7 @@ impl ExecutionContext {
     /// A frame of somebody's own source, under a name for display.
     #[track_caller]
     pub fn from_source(&self, name: &str, source: Arc<dyn TableSource>) -> DataFrame {
-        let origin = Origin {
-            method: "from_source",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("from_source");
         self.scan(name, source, origin)
     }
 

@@ -1,7 +1,6 @@
 //! The lazy frame.
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
@@ -61,7 +60,11 @@ impl DataFrame {
     }
 
     /// The frame that a call makes of this one, or the mistake it made.
-    fn then(&self, origin: Origin, build: impl FnOnce(LogicalPlan) -> Result<LogicalPlan>) -> Self {
+    pub(crate) fn then(
+        &self,
+        origin: Origin,
+        build: impl FnOnce(LogicalPlan) -> Result<LogicalPlan>,
+    ) -> Self {
         let plan = self.plan.clone().and_then(|plan| {
             let plan = build(plan).map_err(|error| origin.annotate(error))?;
             Ok(plan.with_origin(Some(origin)))
@@ -80,10 +83,7 @@ impl DataFrame {
     #[track_caller]
     pub fn select(&self, exprs: impl IntoIterator<Item = impl IntoExpr>) -> Self {
         let exprs: Vec<Expr> = exprs.into_iter().map(IntoExpr::into_expr).collect();
-        let origin = Origin {
-            method: "select",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("select");
         self.then(origin, |plan| {
             Ok(LogicalPlan::Projection(Projection::try_new(exprs, plan)?))
         })
@@ -92,10 +92,7 @@ impl DataFrame {
     /// The same columns and another; one of that name is replaced and keeps its place.
     #[track_caller]
     pub fn with_column(&self, name: impl Into<Name>, expr: impl IntoExpr) -> Self {
-        let origin = Origin {
-            method: "with_column",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("with_column");
         let expr = expr.into_expr().alias(name);
         self.then(origin, |plan| with_columns(plan, vec![expr]))
     }
@@ -104,10 +101,7 @@ impl DataFrame {
     /// columns, not each other. Those of the same name are replaced and keep their place.
     #[track_caller]
     pub fn with_columns(&self, exprs: impl IntoIterator<Item = impl IntoExpr>) -> Self {
-        let origin = Origin {
-            method: "with_columns",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("with_columns");
         let exprs = exprs.into_iter().map(IntoExpr::into_expr).collect();
         self.then(origin, |plan| with_columns(plan, exprs))
     }
@@ -115,10 +109,7 @@ impl DataFrame {
     /// The rows for which the predicate is TRUE: not those for which it is FALSE or null.
     #[track_caller]
     pub fn filter(&self, predicate: impl IntoExpr) -> Self {
-        let origin = Origin {
-            method: "filter",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("filter");
         let predicate = predicate.into_expr();
         self.then(origin, |plan| {
             Ok(LogicalPlan::Filter(Filter::try_new(predicate, plan)?))
@@ -128,10 +119,7 @@ impl DataFrame {
     /// The first rows, in the order of the input.
     #[track_caller]
     pub fn limit(&self, rows: u64) -> Self {
-        let origin = Origin {
-            method: "limit",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("limit");
         self.then(origin, |plan| {
             Ok(LogicalPlan::Limit(Limit::new(0, Some(rows), plan)))
         })
@@ -140,10 +128,7 @@ impl DataFrame {
     /// The first rows: another name of [`limit`](Self::limit).
     #[track_caller]
     pub fn head(&self, rows: u64) -> Self {
-        let origin = Origin {
-            method: "head",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("head");
         self.then(origin, |plan| {
             Ok(LogicalPlan::Limit(Limit::new(0, Some(rows), plan)))
         })
@@ -152,10 +137,7 @@ impl DataFrame {
     /// At most `rows` rows (`None`: all) behind the first `offset`, in the order of the input.
     #[track_caller]
     pub fn slice(&self, offset: u64, rows: impl Into<Option<u64>>) -> Self {
-        let origin = Origin {
-            method: "slice",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("slice");
         let rows = rows.into();
         self.then(origin, |plan| {
             Ok(LogicalPlan::Limit(Limit::new(offset, rows, plan)))
@@ -167,10 +149,7 @@ impl DataFrame {
     /// Columns are matched by position: their names must agree, their types go to the common type.
     #[track_caller]
     pub fn union(&self, other: &Self) -> Self {
-        let origin = Origin {
-            method: "union",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("union");
         let other = other.plan.clone();
         self.then(origin, |plan| {
             Ok(LogicalPlan::Union(Union::try_new([plan, other?])?))
@@ -180,10 +159,7 @@ impl DataFrame {
     /// The columns but these.
     #[track_caller]
     pub fn drop<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Self {
-        let origin = Origin {
-            method: "drop",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("drop");
         self.then(origin, |plan| {
             let schema = Arc::clone(plan.schema());
             let dropped = positions(&schema, names)?;
@@ -203,10 +179,7 @@ impl DataFrame {
         &self,
         names: impl IntoIterator<Item = (O, N)>,
     ) -> Self {
-        let origin = Origin {
-            method: "rename",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("rename");
         self.then(origin, |plan| {
             let schema = Arc::clone(plan.schema());
             let mut exprs: Vec<Expr> = schema.fields().iter().map(Expr::column).collect();
@@ -223,10 +196,7 @@ impl DataFrame {
     /// The same columns, which from now on answer to this qualifier: `col("o.id")`.
     #[track_caller]
     pub fn alias(&self, qualifier: impl Into<Name>) -> Self {
-        let origin = Origin {
-            method: "alias",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("alias");
         self.then(origin, |plan| {
             Ok(LogicalPlan::Projection(Projection::qualified(
                 qualifier, plan,

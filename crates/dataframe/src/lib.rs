@@ -33,20 +33,31 @@
 mod context;
 /// The lazy frame.
 mod dataframe;
+/// Rows without duplicates.
+mod distinct;
 /// The three plans of a query, as text.
 mod explain;
+/// Groups of rows and what is computed of them.
+mod group_by;
+/// Joins: which rows of two frames belong together.
+mod join;
 /// What most programs import.
 pub mod prelude;
 /// A query in flight.
 mod query;
 /// Opening files.
 mod read;
+/// The order of rows.
+mod sort;
 /// A collected result.
 mod table;
 
 pub use context::{ExecutionContext, ExecutionContextBuilder};
 pub use dataframe::DataFrame;
+pub use distinct::Distinct;
 pub use explain::Explain;
+pub use group_by::GroupBy;
+pub use join::Join;
 pub use query::{Query, ResultStream};
 pub use table::Table;
 

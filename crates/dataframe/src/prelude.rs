@@ -2,7 +2,9 @@
 
 pub use esker_datasource::CsvOptions;
 pub use esker_datatypes::{DataType, Error, ErrorKind, Result, ScalarValue, TimeUnit};
-pub use esker_functions::{ConditionalExpr, MathExpr, coalesce};
-pub use esker_logical_expr::{Expr, IntoExpr, IntoOperand, col, lit, when};
+pub use esker_functions::{
+    AggregateExpr, ConditionalExpr, Count, First, Last, MathExpr, NUnique, coalesce, len,
+};
+pub use esker_logical_expr::{Expr, IntoExpr, IntoOperand, IntoSortKey, SortKey, col, lit, when};
 
-pub use crate::{DataFrame, ExecutionContext, Query, Table};
+pub use crate::{DataFrame, Distinct, ExecutionContext, Join, Query, Table};

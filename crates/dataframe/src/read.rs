@@ -1,6 +1,5 @@
 //! Opening files.
 
-use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,10 +19,7 @@ impl ExecutionContext {
     /// `Io` for a file that cannot be read, `Data` for one without a header.
     #[track_caller]
     pub fn csv(&self, path: impl AsRef<Path>) -> Result<DataFrame> {
-        let origin = Origin {
-            method: "csv",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("csv");
         self.open_csv(path.as_ref(), CsvOptions::default(), origin)
     }
 
@@ -33,10 +29,7 @@ impl ExecutionContext {
     /// Those of [`csv`](Self::csv).
     #[track_caller]
     pub fn csv_with(&self, path: impl AsRef<Path>, options: CsvOptions) -> Result<DataFrame> {
-        let origin = Origin {
-            method: "csv_with",
-            location: Location::caller(),
-        };
+        let origin = Origin::caller("csv_with");
         self.open_csv(path.as_ref(), options, origin)
     }
 

@@ -27,6 +27,15 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The call of a method that is itself `#[track_caller]`: its caller's place.
+    #[track_caller]
+    pub fn caller(method: &'static str) -> Self {
+        Self {
+            method,
+            location: Location::caller(),
+        }
+    }
+
     /// Adds the call to an error, unless it names one.
     pub fn annotate(self, error: Error) -> Error {
         error.in_call(self.method, self.location)
