@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use esker_datatypes::{DataType, Field, Result, Schema, SchemaRef};
+use esker_datatypes::{DataType, Field, Result, Schema, SchemaRef, value_type};
 use esker_logical_expr::function::Volatility;
 use esker_logical_expr::tree;
-use esker_logical_expr::{Alias, Expr, Interval, cannot_fail};
+use esker_logical_expr::{Alias, Expr, Interval, UnaryOp, cannot_fail};
 use esker_logical_plan::LogicalPlan;
 
 /// The columns that the expressions of a node are over.
@@ -59,6 +59,66 @@ pub(crate) fn is_infallible(expr: &Expr, schema: &Schema) -> bool {
         None => Interval::unknown(&DataType::Null),
     };
     cannot_fail(expr, &interval)
+}
+
+/// Whether the expression is the same to the bit for rows that grouping takes for equal: not when it
+/// looks at a float otherwise than by comparing it, for -0.0 equals 0.0 (S8).
+pub(crate) fn agrees_on_equals(expr: &Expr, schema: &Schema) -> bool {
+    let agreement = tree::fold(expr, |node, children: &[Agreement]| {
+        let least = children.iter().copied().min().unwrap_or(Agreement::Bits);
+        let compared = match least {
+            Agreement::No => Agreement::No,
+            Agreement::Equal | Agreement::Bits => Agreement::Bits,
+        };
+        let computed = match least {
+            Agreement::No | Agreement::Equal => Agreement::No,
+            Agreement::Bits => Agreement::Bits,
+        };
+        Ok(match node {
+            Expr::Column(column) => {
+                let field = column.id().and_then(|id| schema.field_of(id));
+                field.map_or(Agreement::No, |field| Agreement::of(field.data_type()))
+            }
+            Expr::Literal(_) | Expr::Alias(_) => least,
+            Expr::InList(_) | Expr::Between(_) => compared,
+            Expr::Binary(binary) if binary.op.as_compare().is_some() => compared,
+            Expr::Unary(unary) => match unary.op {
+                UnaryOp::IsNull | UnaryOp::IsNotNull | UnaryOp::IsNan => compared,
+                UnaryOp::Negate => least,
+                UnaryOp::Not | UnaryOp::IsTrue | UnaryOp::IsFalse => computed,
+            },
+            Expr::Cast(cast) if value_type(&cast.to).is_floating() => least,
+            Expr::Binary(_)
+            | Expr::Cast(_)
+            | Expr::Case(_)
+            | Expr::Function(_)
+            | Expr::Aggregate(_) => computed,
+        })
+    });
+    agreement.is_ok_and(|agreement| agreement == Agreement::Bits)
+}
+
+/// How far the values of an expression agree for rows that grouping takes for equal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Agreement {
+    /// Perhaps not.
+    No,
+    /// They compare equal.
+    Equal,
+    /// They are the same.
+    Bits,
+}
+
+impl Agreement {
+    /// That of the keys themselves.
+    fn of(data_type: &DataType) -> Self {
+        let data_type = value_type(data_type);
+        if data_type.is_floating() || data_type.is_nested() {
+            Self::Equal
+        } else {
+            Self::Bits
+        }
+    }
 }
 
 /// Whether it costs nothing to evaluate: a column or a literal.

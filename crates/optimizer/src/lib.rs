@@ -22,6 +22,8 @@ mod analyzer;
 mod descend;
 /// What rules ask of expressions.
 mod expressions;
+/// Which inputs of a join may lose rows.
+mod join_sides;
 /// The rules in turn, and the checks after each.
 mod optimizer;
 /// What a rule is.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use esker_datatypes::{Column, DataType, Error, Field, Result, Schema, SchemaRef};
-use esker_logical_expr::Expr;
+use esker_datatypes::{Column, DataType, Error, Field, Precision, Result, Schema, SchemaRef};
 use esker_logical_expr::function::{
     Call, FunctionProperties, ScalarFunction, Signature, Volatility,
 };
+use esker_logical_expr::{Expr, SortKey, col};
 use esker_logical_plan::{
-    Filter, FilterPushdown, Limit, LogicalPlan, Projection, Scan, ScanRequest, TableScan,
-    TableSource, Union,
+    Aggregate, Distinct, Filter, FilterPushdown, Join, JoinType, Limit, LogicalPlan, Projection,
+    Scan, ScanRequest, Sort, SourceProperties, TableScan, TableSource, Union,
 };
 
 use crate::{Analyzer, Optimizer, OptimizerRule};
@@ -19,11 +19,18 @@ use crate::{Analyzer, Optimizer, OptimizerRule};
 struct Mock {
     schema: SchemaRef,
     answer: fn(&Expr) -> FilterPushdown,
+    rows: Precision<u64>,
 }
 
 impl TableSource for Mock {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    fn properties(&self) -> SourceProperties {
+        let mut properties = SourceProperties::default();
+        properties.statistics.rows = self.rows;
+        properties
     }
 
     fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
@@ -70,6 +77,7 @@ pub(crate) fn scan_of(
         Arc::new(Mock {
             schema: Arc::new(schema),
             answer,
+            rows: Precision::Unknown,
         }),
     ))
 }
@@ -92,6 +100,55 @@ pub(crate) fn skip(offset: u64, input: LogicalPlan) -> LogicalPlan {
 
 pub(crate) fn union(inputs: impl IntoIterator<Item = LogicalPlan>) -> LogicalPlan {
     LogicalPlan::Union(Union::try_new(inputs).unwrap())
+}
+
+/// The scan of a source that says it has this many rows.
+pub(crate) fn scan_of_rows(name: &str, rows: u64) -> LogicalPlan {
+    LogicalPlan::Scan(Scan::new(
+        name,
+        Arc::new(Mock {
+            schema: Arc::new(columns()),
+            answer: |_| FilterPushdown::Unsupported,
+            rows: Precision::Exact(rows),
+        }),
+    ))
+}
+
+pub(crate) fn aggregate(
+    input: LogicalPlan,
+    keys: impl IntoIterator<Item = Expr>,
+    aggregates: impl IntoIterator<Item = Expr>,
+) -> LogicalPlan {
+    LogicalPlan::Aggregate(Aggregate::try_new(keys, aggregates, input).unwrap())
+}
+
+/// A join on pairs of columns, to be changed perhaps before it becomes a plan.
+pub(crate) fn join(
+    left: LogicalPlan,
+    right: LogicalPlan,
+    join_type: JoinType,
+    on: &[(&str, &str)],
+    filter: Option<Expr>,
+) -> Join {
+    let on = on.iter().map(|(l, r)| (col(*l), col(*r)));
+    Join::try_new(left, right, join_type, on, filter).unwrap()
+}
+
+/// A scan whose columns are called `la`, `lb` and so on, for `l`: a side of a [`join`].
+pub(crate) fn side(prefix: &str) -> LogicalPlan {
+    let renamed = |f: &Field| f.clone().with_name(format!("{prefix}{}", f.name()));
+    let schema = columns().fields().iter().map(renamed).collect();
+    scan_of(prefix, schema, |_| FilterPushdown::Unsupported)
+}
+
+pub(crate) fn sort(input: LogicalPlan, keys: impl IntoIterator<Item = SortKey>) -> LogicalPlan {
+    LogicalPlan::Sort(Sort::try_new(keys, None, input).unwrap())
+}
+
+/// The rows that differ in these columns; in any, when there are none.
+pub(crate) fn distinct(input: LogicalPlan, on: &[&str]) -> LogicalPlan {
+    let on = (!on.is_empty()).then(|| on.iter().map(|name| col(*name)).collect());
+    LogicalPlan::Distinct(Distinct::try_new(on, input).unwrap())
 }
 
 /// The analyzed plan's text after one rule alone, which must come to rest.

@@ -18,7 +18,7 @@ fn analyzed(plan: LogicalPlan) -> LogicalPlan {
 }
 
 /// The text of the optimized plan, which is optimal and well-formed.
-fn check(plan: LogicalPlan) -> String {
+pub(crate) fn check(plan: LogicalPlan) -> String {
     let optimizer = Optimizer::new();
     let optimized = optimizer.optimize(analyzed(plan)).unwrap();
     check_invariants(&optimized).unwrap();

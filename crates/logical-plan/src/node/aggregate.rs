@@ -122,6 +122,20 @@ impl Aggregate {
         self
     }
 
+    /// The same with only the aggregates at these positions (ascending), and their columns.
+    #[must_use]
+    pub fn with_aggregates_at(mut self, positions: &[usize]) -> Self {
+        let keys = self.keys.len();
+        let key_fields = self.schema.fields().iter().take(keys);
+        let kept = positions
+            .iter()
+            .filter_map(|at| self.schema.field(keys + at));
+        self.schema = Arc::new(key_fields.chain(kept).cloned().collect());
+        let kept = positions.iter().filter_map(|&at| self.aggregates.get(at));
+        self.aggregates = kept.cloned().collect();
+        self
+    }
+
     /// What rows of a group have in common.
     pub fn keys(&self) -> &[Expr] {
         &self.keys

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::rule::OptimizerRule;
 
 mod drop_noops;
+mod limit_to_top_k;
 mod merge_projections;
 mod merge_unions;
 mod push_down_filters;
@@ -13,6 +14,7 @@ mod push_down_projections;
 mod simplify_expressions;
 
 pub use drop_noops::DropNoops;
+pub use limit_to_top_k::LimitToTopK;
 pub use merge_projections::MergeProjections;
 pub use merge_unions::MergeUnions;
 pub use push_down_filters::PushDownFilters;
@@ -27,6 +29,7 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(MergeUnions),
         Arc::new(PushDownFilters),
         Arc::new(PushDownLimits),
+        Arc::new(LimitToTopK),
         Arc::new(MergeProjections),
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),

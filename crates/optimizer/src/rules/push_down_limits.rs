@@ -2,12 +2,20 @@
 
 use esker_datatypes::Result;
 use esker_logical_expr::tree::Transformed;
-use esker_logical_plan::{Limit, LogicalPlan, Origin, PlanChild, Scan, Union};
+use esker_logical_plan::{Join, JoinType, Limit, LogicalPlan, Origin, PlanChild, Scan, Union};
 
 use crate::rule::OptimizerRule;
 
 /// Merges nested limits, moves limits below projections, gives each input of a union a limit of its
 /// own, and tells scans how many rows are wanted. A filter stops a limit.
+///
+/// Of a left join each left row makes at least one row, and of a right join each right row: that
+/// side gets a limit of its own. Not the right side when the order is promised, for there the rows
+/// come in the order of the left ones. Other joins, an aggregation, a sort and `Distinct` stop a
+/// limit.
+///
+/// A limit of no rows takes the place of whatever only chooses or orders rows, goes into all inputs
+/// of a join, and below an aggregation by keys.
 ///
 /// ```text
 /// Limit: 10, offset=5                Projection: #a
@@ -67,6 +75,9 @@ fn push(limit: Limit) -> Result<Transformed<LogicalPlan>> {
             origin,
         )));
     }
+    if fetch == Some(0) {
+        return nothing(original);
+    }
     Ok(match input.into_inner() {
         LogicalPlan::Projection(projection) => {
             let below = over(
@@ -86,14 +97,89 @@ fn push(limit: Limit) -> Result<Transformed<LogicalPlan>> {
             Some(scan) => Transformed::yes(over(offset, fetch, scan, origin)),
             None => Transformed::no(LogicalPlan::Limit(original)),
         },
+        LogicalPlan::Join(join) => match needed.and_then(|n| limit_side(&join, n, origin)) {
+            Some(inputs) => {
+                let join = LogicalPlan::Join(join).with_inputs(inputs)?;
+                Transformed::yes(over(offset, fetch, join, origin))
+            }
+            None => Transformed::no(LogicalPlan::Limit(original)),
+        },
         LogicalPlan::Filter(_)
         | LogicalPlan::Aggregate(_)
-        | LogicalPlan::Join(_)
         | LogicalPlan::Sort(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Extension(_) => Transformed::no(LogicalPlan::Limit(original)),
     })
+}
+
+/// A limit of no rows, one node further down, and past those that only choose or order rows.
+fn nothing(limit: Limit) -> Result<Transformed<LogicalPlan>> {
+    let original = limit.clone();
+    let (mut input, origin) = limit.into_input();
+    let mut passed = original.offset() > 0;
+    loop {
+        input = match &*input {
+            LogicalPlan::Filter(filter) => filter.input().clone(),
+            LogicalPlan::Sort(sort) => sort.input().clone(),
+            LogicalPlan::Distinct(distinct) => distinct.input().clone(),
+            LogicalPlan::Scan(_)
+            | LogicalPlan::Projection(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Extension(_) => break,
+        };
+        passed = true;
+    }
+    let none_of =
+        |input: &PlanChild| PlanChild::new(over(0, Some(0), LogicalPlan::clone(input), origin));
+    Ok(match &*input {
+        LogicalPlan::Projection(_) | LogicalPlan::Join(_) | LogicalPlan::Union(_) => {
+            let below = input.inputs().into_iter().map(none_of);
+            Transformed::yes(LogicalPlan::clone(&input).with_inputs(below)?)
+        }
+        LogicalPlan::Aggregate(aggregate) if !aggregate.keys().is_empty() => {
+            let below = none_of(aggregate.input());
+            Transformed::yes(LogicalPlan::clone(&input).with_inputs([below])?)
+        }
+        LogicalPlan::Scan(scan) => match limit_scan(scan.clone(), 0) {
+            Some(scan) => Transformed::yes(over(0, Some(0), scan, origin)),
+            None => Transformed {
+                data: none_of(&input).into_inner(),
+                changed: passed,
+            },
+        },
+        // Without keys a row is made of nothing.
+        LogicalPlan::Aggregate(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Extension(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Distinct(_) => Transformed {
+            data: none_of(&input).into_inner(),
+            changed: passed,
+        },
+    })
+}
+
+/// The inputs of a join, that with a limit over it of which each row makes at least one; `None` when
+/// there is none, or it could not give more.
+fn limit_side(join: &Join, rows: u64, origin: Option<Origin>) -> Option<[PlanChild; 2]> {
+    let limited = |side: &PlanChild| {
+        let more = !gives_at_most(side, rows);
+        more.then(|| PlanChild::new(over(0, Some(rows), LogicalPlan::clone(side), origin)))
+    };
+    let (left, right) = (join.left().clone(), join.right().clone());
+    match join.join_type() {
+        JoinType::Left => Some([limited(&left)?, right]),
+        JoinType::Right if !join.maintain_order() => Some([left, limited(&right)?]),
+        // Some rows make none. Of a full join the rows without a match would be others.
+        JoinType::Right | JoinType::Inner | JoinType::Full | JoinType::Semi | JoinType::Anti => {
+            None
+        }
+    }
 }
 
 fn over(
@@ -161,78 +247,4 @@ fn gives_at_most(plan: &LogicalPlan, rows: u64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_util::{apply, filter, limit, project, scan, skip, union};
-    use esker_logical_expr::col;
-
-    fn check(plan: LogicalPlan) -> String {
-        apply(PushDownLimits, plan)
-    }
-
-    #[test]
-    fn nested_limits_merge() {
-        let merged = |outer: (u64, u64), inner: (u64, u64)| {
-            let plan = limit(outer.0, outer.1, limit(inner.0, inner.1, filtered()));
-            check(plan).lines().next().unwrap_or_default().to_owned()
-        };
-        assert_eq!(merged((0, 5), (0, 10)), "Limit: 5");
-        assert_eq!(merged((0, 10), (0, 5)), "Limit: 5");
-        assert_eq!(merged((3, 10), (2, 5)), "Limit: 2, offset=5");
-        assert_eq!(merged((7, 10), (0, 5)), "Limit: 0, offset=7");
-        assert_eq!(
-            merged((u64::MAX, 10), (2, u64::MAX)),
-            format!("Limit: 0, offset={}", u64::MAX)
-        );
-        let skipped = limit(0, 5, skip(3, skip(2, filtered())));
-        assert_eq!(check(skipped).lines().next(), Some("Limit: 5, offset=5"));
-    }
-
-    fn filtered() -> LogicalPlan {
-        filter(scan("t"), col("a").gt(1))
-    }
-
-    #[test]
-    fn a_filter_stops_a_limit() {
-        insta::assert_snapshot!(check(limit(0, 5, filtered())), @r"
-        Limit: 5
-            Filter: #a > Int64(1)
-                Scan: t; projection=None
-        ");
-    }
-
-    #[test]
-    fn through_projections_into_unions_and_scans() {
-        let inner = union([scan("t"), filtered(), limit(0, 3, filtered())]);
-        insta::assert_snapshot!(check(limit(5, 10, project(inner, [col("a")]))), @r"
-        Projection: #a
-            Limit: 10, offset=5
-                Union
-                    Limit: 15
-                        Scan: t; projection=None; limit=15
-                    Limit: 15
-                        Filter: #a > Int64(1)
-                            Scan: t; projection=None
-                    Limit: 3
-                        Filter: #a > Int64(1)
-                            Scan: t; projection=None
-        ");
-    }
-
-    #[test]
-    fn an_offset_alone_tells_scans_nothing() {
-        insta::assert_snapshot!(check(skip(5, project(scan("t"), [col("a")]))), @r"
-        Projection: #a
-            Limit: None, offset=5
-                Scan: t; projection=None
-        ");
-    }
-
-    #[test]
-    fn nothing_stays_nothing() {
-        insta::assert_snapshot!(check(limit(0, 0, scan("t"))), @r"
-        Limit: 0
-            Scan: t; projection=None; limit=0
-        ");
-    }
-}
+mod tests;

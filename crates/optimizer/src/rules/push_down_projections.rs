@@ -6,15 +6,28 @@ use std::sync::Arc;
 use esker_datatypes::{ColumnId, Field, Result, Schema};
 use esker_logical_expr::tree::Transformed;
 use esker_logical_expr::{Expr, columns_of};
-use esker_logical_plan::{LogicalPlan, PlanNode, Projection, Scan, Union};
+use esker_logical_plan::{Aggregate, Join, LogicalPlan, PlanNode, Projection, Scan, Union};
 
 use crate::descend::{Above, Visited, descend};
 use crate::rule::OptimizerRule;
 
 /// Carries the columns that are used down the plan: scans read only those (in the source's order),
-/// projections within the plan compute only those, and all inputs of a union give the same ones. A
-/// column that only a pushed-down filter uses is the scan's own business. The columns of the whole
-/// plan stay.
+/// projections and aggregations within the plan compute only those, and all inputs of a union give
+/// the same ones. A column that only a pushed-down filter uses is the scan's own business. The
+/// columns of the whole plan stay, and the keys of an aggregation; a `Distinct` of whole rows uses
+/// all of its columns.
+///
+/// Filters, sorts, joins and a `Distinct` on some columns give what they use themselves besides what
+/// is wanted. That costs nothing but where rows are copied: below a join, a sort and a `Distinct`,
+/// and above a join, a projection drops what is not wanted.
+///
+/// ```text
+/// Join: type=Semi, on=[(#id, #customer)]   Join: type=Semi, on=[(#id, #customer)]
+///     Scan: c; projection=None                 Scan: c; projection=None
+///     Filter: #price > 5                       Projection: #customer
+///         Scan: o; projection=None                 Filter: #price > 5
+///                                                      Scan: o; projection=[customer, price]
+/// ```
 ///
 /// ```text
 /// Projection: #id                          Projection: #id
@@ -38,31 +51,47 @@ impl OptimizerRule for PushDownProjections {
 /// The columns of a node that are used above it.
 struct Used {
     ids: HashSet<ColumnId>,
-    /// The columns that the node must give, no other and in this order: a union matches by position.
-    exactly: Option<Vec<ColumnId>>,
+    surplus: Surplus,
+}
+
+/// What happens to columns that a node gives although they are not used above it.
+enum Surplus {
+    /// Who is above leaves them out, or copies no rows.
+    Ignored,
+    /// The same, but if a join gives them, it has copied them: they are dropped right above it.
+    DroppedAboveJoins,
+    /// They would be copied: they are dropped.
+    Dropped,
+    /// A union matches by position: the node gives these columns, no other, and in this order.
+    Exactly(Vec<ColumnId>),
 }
 
 impl Used {
-    fn these(ids: HashSet<ColumnId>) -> Self {
-        Self { ids, exactly: None }
+    fn these(ids: HashSet<ColumnId>, surplus: Surplus) -> Self {
+        Self { ids, surplus }
     }
 
     fn all_of(plan: &LogicalPlan) -> Self {
-        Self::these(plan.schema().fields().iter().map(Field::id).collect())
+        let ids = plan.schema().fields().iter().map(Field::id).collect();
+        Self::these(ids, Surplus::Ignored)
     }
 
-    fn by(exprs: &[Expr]) -> Result<Self> {
-        let mut ids = HashSet::new();
+    fn by<'a>(exprs: impl IntoIterator<Item = &'a Expr>, surplus: Surplus) -> Result<Self> {
+        Self::these(HashSet::new(), surplus).and_by(exprs)
+    }
+
+    /// These, and what the expressions use.
+    fn and_by<'a>(mut self, exprs: impl IntoIterator<Item = &'a Expr>) -> Result<Self> {
         for expr in exprs {
-            ids.extend(columns_of(expr)?);
+            self.ids.extend(columns_of(expr)?);
         }
-        Ok(Self::these(ids))
+        Ok(self)
     }
 }
 
 fn prune(plan: LogicalPlan, used: Used) -> Result<Visited<Used>> {
-    let Used { ids, exactly } = used;
-    let above = exactly.map(|exactly| -> Above { Box::new(move |plan| cut(plan, &exactly)) });
+    let Used { ids, surplus } = used;
+    let (above, surplus) = dropping(&plan, &ids, surplus);
     let (node, inputs, changed) = match plan {
         LogicalPlan::Scan(scan) => {
             let (scan, changed) = prune_scan(scan, &ids)?;
@@ -70,22 +99,30 @@ fn prune(plan: LogicalPlan, used: Used) -> Result<Visited<Used>> {
         }
         LogicalPlan::Projection(projection) => prune_projection(projection, &ids)?,
         LogicalPlan::Filter(filter) => {
-            let mut ids = ids;
-            ids.extend(columns_of(filter.predicate())?);
-            (LogicalPlan::Filter(filter), vec![Used::these(ids)], false)
+            let used = Used::these(ids, surplus).and_by([filter.predicate()])?;
+            (LogicalPlan::Filter(filter), vec![used], false)
         }
-        LogicalPlan::Aggregate(_)
-        | LogicalPlan::Join(_)
-        | LogicalPlan::Sort(_)
-        | LogicalPlan::Distinct(_) => {
-            let inputs = plan.inputs();
-            let inputs = inputs
-                .into_iter()
-                .map(|input| Used::all_of(input))
-                .collect();
-            (plan, inputs, false)
+        LogicalPlan::Aggregate(aggregate) => prune_aggregate(aggregate, &ids)?,
+        LogicalPlan::Join(join) => {
+            let inputs = used_by_join(&join, &ids)?;
+            (LogicalPlan::Join(join), inputs, false)
         }
-        LogicalPlan::Limit(limit) => (LogicalPlan::Limit(limit), vec![Used::these(ids)], false),
+        LogicalPlan::Sort(sort) => {
+            let keys = sort.keys().iter().map(|key| &key.expr);
+            let used = Used::these(ids, Surplus::Dropped).and_by(keys)?;
+            (LogicalPlan::Sort(sort), vec![used], false)
+        }
+        LogicalPlan::Distinct(distinct) => {
+            let used = match distinct.on() {
+                Some(on) => Used::these(ids, Surplus::Dropped).and_by(on)?,
+                None => Used::all_of(distinct.input()),
+            };
+            (LogicalPlan::Distinct(distinct), vec![used], false)
+        }
+        LogicalPlan::Limit(limit) => {
+            let used = Used::these(ids, surplus);
+            (LogicalPlan::Limit(limit), vec![used], false)
+        }
         LogicalPlan::Union(union) => prune_union(union, &ids),
         LogicalPlan::Extension(extension) => {
             // Nobody knows what it does with its inputs.
@@ -103,6 +140,83 @@ fn prune(plan: LogicalPlan, used: Used) -> Result<Visited<Used>> {
         above,
         changed,
     })
+}
+
+/// What drops a node's surplus right above it, if that is the place; and what happens to that of the
+/// nodes below it which pass on their input's columns.
+fn dropping(
+    plan: &LogicalPlan,
+    ids: &HashSet<ColumnId>,
+    surplus: Surplus,
+) -> (Option<Above>, Surplus) {
+    let exactly = match surplus {
+        Surplus::Ignored => return (None, Surplus::Ignored),
+        // Filters and limits would go below the projection.
+        Surplus::DroppedAboveJoins if !is_join_below_filters(plan) => {
+            return (None, Surplus::Ignored);
+        }
+        Surplus::DroppedAboveJoins | Surplus::Dropped => {
+            let fields = plan.schema().fields().iter().map(Field::id);
+            fields.filter(|id| ids.contains(id)).collect()
+        }
+        Surplus::Exactly(exactly) => exactly,
+    };
+    let above: Above = Box::new(move |plan| cut(plan, &exactly));
+    (Some(above), Surplus::Ignored)
+}
+
+fn is_join_below_filters(plan: &LogicalPlan) -> bool {
+    let mut plan = plan;
+    loop {
+        plan = match plan {
+            LogicalPlan::Join(_) => return true,
+            LogicalPlan::Filter(filter) => filter.input(),
+            LogicalPlan::Limit(limit) => limit.input(),
+            LogicalPlan::Scan(_)
+            | LogicalPlan::Projection(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Distinct(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Extension(_) => return false,
+        };
+    }
+}
+
+/// Keeps all keys, for they make the groups, and an aggregate of a global one, for its row.
+fn prune_aggregate(
+    aggregate: Aggregate,
+    ids: &HashSet<ColumnId>,
+) -> Result<(LogicalPlan, Vec<Used>, bool)> {
+    let keys = aggregate.keys().len();
+    let fields = aggregate.schema().fields();
+    let is_used = |at: usize| fields.get(keys + at).is_some_and(|f| ids.contains(&f.id()));
+    let mut kept: Vec<usize> = (0..aggregate.aggregates().len())
+        .filter(|&at| is_used(at))
+        .collect();
+    if keys == 0 && kept.is_empty() && !aggregate.aggregates().is_empty() {
+        kept.push(0);
+    }
+    let (node, changed) = if kept.len() == aggregate.aggregates().len() {
+        (aggregate, false)
+    } else {
+        (aggregate.with_aggregates_at(&kept), true)
+    };
+    let exprs = node.keys().iter().chain(node.aggregates());
+    let used = Used::by(exprs, Surplus::DroppedAboveJoins)?;
+    Ok((LogicalPlan::Aggregate(node), vec![used], changed))
+}
+
+/// Of each side what is used above, by the keys and by the condition.
+fn used_by_join(join: &Join, ids: &HashSet<ColumnId>) -> Result<Vec<Used>> {
+    let keys = join.on().iter().flat_map(|(left, right)| [left, right]);
+    let all = Used::these(ids.clone(), Surplus::Ignored).and_by(keys.chain(join.filter()))?;
+    let of = |side: &LogicalPlan| {
+        let fields = side.schema().fields().iter().map(Field::id);
+        let ids = fields.filter(|id| all.ids.contains(id)).collect();
+        Used::these(ids, Surplus::Dropped)
+    };
+    Ok(vec![of(join.left()), of(join.right())])
 }
 
 fn prune_scan(scan: Scan, ids: &HashSet<ColumnId>) -> Result<(LogicalPlan, bool)> {
@@ -129,13 +243,13 @@ fn prune_projection(
 ) -> Result<(LogicalPlan, Vec<Used>, bool)> {
     let keep = |field: &Field| ids.contains(&field.id());
     if projection.schema().fields().iter().all(keep) {
-        let used = Used::by(projection.exprs())?;
+        let used = Used::by(projection.exprs(), Surplus::Ignored)?;
         return Ok((LogicalPlan::Projection(projection), vec![used], false));
     }
     let (exprs, schema, input, origin) = projection.into_parts();
     let columns = exprs.into_iter().zip(schema.fields().iter().cloned());
     let (exprs, fields): (Vec<Expr>, Vec<Field>) = columns.filter(|(_, f)| keep(f)).unzip();
-    let used = Used::by(&exprs)?;
+    let used = Used::by(&exprs, Surplus::Ignored)?;
     let pruned = Projection::from_parts(exprs, Arc::new(Schema::new(fields)), input)?;
     Ok((
         LogicalPlan::Projection(pruned).with_origin(origin),
@@ -169,10 +283,8 @@ fn prune_union(union: Union, ids: &HashSet<ColumnId>) -> (LogicalPlan, Vec<Used>
     let (inputs, schema, origin) = union.into_parts();
     let used = inputs.iter().map(|input| {
         let exactly: Vec<ColumnId> = kept(input.schema()).iter().map(Field::id).collect();
-        Used {
-            ids: exactly.iter().copied().collect(),
-            exactly: Some(exactly),
-        }
+        let ids = exactly.iter().copied().collect();
+        Used::these(ids, Surplus::Exactly(exactly))
     });
     let used = used.collect();
     let pruned = Union::from_parts(inputs, Arc::new(Schema::new(kept(&schema))));
@@ -204,72 +316,4 @@ fn cut(plan: LogicalPlan, columns: &[ColumnId]) -> Result<Transformed<LogicalPla
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_util::{apply, filter, limit, project, scan, union};
-    use esker_logical_expr::col;
-    use esker_logical_expr::test_util::double;
-
-    fn check(plan: LogicalPlan) -> String {
-        apply(PushDownProjections, plan)
-    }
-
-    #[test]
-    fn scans_read_what_is_used_in_their_own_order() {
-        let plan = project(filter(scan("t"), col("d").gt(1)), [col("s"), col("a")]);
-        insta::assert_snapshot!(check(plan), @r"
-        Projection: #s, #a
-            Filter: #d > 1
-                Scan: t; projection=[a, d, s]
-        ");
-    }
-
-    #[test]
-    fn a_plan_that_gives_all_reads_all() {
-        insta::assert_snapshot!(check(filter(scan("t"), col("d").gt(1))), @r"
-        Filter: #d > 1
-            Scan: t; projection=None
-        ");
-    }
-
-    #[test]
-    fn without_columns_only_rows_are_counted() {
-        let plan = project(limit(0, 2, scan("t")), Vec::new());
-        let want = "Projection: \n    Limit: 2\n        Scan: t; projection=[]\n";
-        assert_eq!(check(plan), want);
-    }
-
-    #[test]
-    fn unused_expressions_are_not_computed() {
-        let inner = project(scan("t"), [col("a"), double(col("f")).alias("g"), col("b")]);
-        insta::assert_snapshot!(check(project(inner, [col("b")])), @r"
-        Projection: #b
-            Projection: #b
-                Scan: t; projection=[b]
-        ");
-    }
-
-    #[test]
-    fn the_inputs_of_a_union_stay_alike() {
-        let inputs = [
-            scan("t"),
-            filter(scan("u"), col("d").gt(1)),
-            project_all(scan("v")),
-        ];
-        insta::assert_snapshot!(check(project(union(inputs), [col("s"), col("b")])), @r"
-        Projection: #s, #b
-            Union
-                Scan: t; projection=[b, s]
-                Projection: #b, #s
-                    Filter: #d > 1
-                        Scan: u; projection=[b, d, s]
-                Projection: #b, #s
-                    Scan: v; projection=[b, s]
-        ");
-    }
-
-    fn project_all(plan: LogicalPlan) -> LogicalPlan {
-        let columns: Vec<Expr> = plan.schema().fields().iter().map(Expr::column).collect();
-        project(plan, columns)
-    }
-}
+mod tests;

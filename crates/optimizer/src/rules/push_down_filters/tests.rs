@@ -1,7 +1,11 @@
 //! Golden plans of `push_down_filters`.
 
+mod inputs;
+mod joins;
+
 use esker_logical_expr::test_util::fail_on;
 use esker_logical_expr::{Expr, col, lit};
+use esker_logical_plan::FilterPushdown;
 
 use super::*;
 use crate::test_util::{apply, filter, limit, project, random, scan, scan_with, union};
