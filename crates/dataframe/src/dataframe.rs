@@ -67,7 +67,7 @@ impl DataFrame {
     ) -> Self {
         let plan = self.plan.clone().and_then(|plan| {
             let plan = build(plan).map_err(|error| origin.annotate(error))?;
-            Ok(plan.with_origin(Some(origin)))
+            Ok(plan.made_by(origin))
         });
         Self {
             context: self.context.clone(),
@@ -232,7 +232,7 @@ impl DataFrame {
         }
     }
 
-    fn physical_plan(&self) -> Result<PhysicalPlan> {
+    pub(crate) fn physical_plan(&self) -> Result<PhysicalPlan> {
         self.context.planner().plan(&self.optimized_plan()?)
     }
 
@@ -250,8 +250,11 @@ impl DataFrame {
     }
 
     fn run(&self, delivery: Delivery) -> Result<Query> {
-        let plan = self.physical_plan()?;
-        Query::start(self.context.clone(), &plan, self.schema()?, delivery)
+        self.run_plan(&self.physical_plan()?, delivery)
+    }
+
+    pub(crate) fn run_plan(&self, plan: &PhysicalPlan, delivery: Delivery) -> Result<Query> {
+        Query::start(self.context.clone(), plan, self.schema()?, delivery)
     }
 
     /// Starts the query and returns at once.
@@ -331,16 +334,20 @@ fn with_columns(plan: LogicalPlan, new: Vec<Expr>) -> Result<LogicalPlan> {
     let mut taken: Vec<String> = Vec::with_capacity(new.len());
     for expr in new {
         let name = expr.output_name();
+        let named = |expr: Expr| match expr {
+            Expr::Alias(_) => expr,
+            expr => expr.alias(name.as_str()),
+        };
         if taken.contains(&name) {
             return Err(Error::invalid_input(format!(
                 "two new columns are named '{name}': give one another name with .alias(..)"
             )));
         }
         match schema.named(&name) {
-            [] => exprs.push(expr.alias(name.as_str())),
+            [] => exprs.push(named(expr)),
             [at] => {
                 if let Some(old) = exprs.get_mut(*at) {
-                    *old = expr.alias(name.as_str());
+                    *old = named(expr);
                 }
             }
             several => {

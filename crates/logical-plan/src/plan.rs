@@ -151,6 +151,20 @@ impl LogicalPlan {
         self
     }
 
+    /// The same plan, made by this call: its root, and those of the root's inputs that no call has
+    /// made, since [`join_plan`](crate::join_plan) and its like make two nodes of one call.
+    #[must_use]
+    pub fn made_by(mut self, origin: Origin) -> Self {
+        self.node_mut().set_origin(Some(origin));
+        self.node_mut().for_each_input_mut(&mut |input| {
+            if input.origin().is_none() {
+                let plan = input.clone().into_inner();
+                *input = plan.with_origin(Some(origin)).into();
+            }
+        });
+        self
+    }
+
     /// The inputs of the root node.
     pub fn inputs(&self) -> Vec<&PlanChild> {
         let mut inputs = Vec::new();

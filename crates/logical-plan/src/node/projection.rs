@@ -35,7 +35,7 @@ impl Projection {
             .collect::<Result<_>>()?;
         if let Some(expr) = exprs.iter().find(|e| e.has_aggregate()) {
             return Err(Error::invalid_input(
-                "a projection takes no aggregate: aggregating is a step of its own",
+                "a projection takes no aggregate: aggregate first, then compute with its result",
             )
             .in_expr(expr));
         }

@@ -98,7 +98,7 @@ fn projections_name_each_column_once() {
     );
     fails(
         employee().project([total(col("salary"))]),
-        "a projection takes no aggregate: aggregating is a step of its own (in expression \
+        "a projection takes no aggregate: aggregate first, then compute with its result (in expression \
          TOTAL(#salary))",
     );
     fails(
