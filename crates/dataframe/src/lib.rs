@@ -29,6 +29,8 @@
 //!
 //! Start with [`DataFrame`]; `examples/dataframe/quickstart.rs` is the tour.
 
+/// What each operator of a query did, as text.
+mod analyze;
 /// The context: configuration, worker pool, memory, tables.
 mod context;
 /// The lazy frame.
@@ -52,6 +54,7 @@ mod sort;
 /// A collected result.
 mod table;
 
+pub use analyze::{AnalyzedOperator, ExplainAnalyze};
 pub use context::{ExecutionContext, ExecutionContextBuilder};
 pub use dataframe::DataFrame;
 pub use distinct::Distinct;
@@ -63,6 +66,7 @@ pub use table::Table;
 
 pub use esker_datasource::CsvOptions;
 pub use esker_datatypes::{Error, ErrorKind, Result};
+pub use esker_runtime::{OperatorCounters, OperatorSnapshot, ProgressSnapshot};
 
 /// The program of the README compiles.
 #[cfg(doctest)]

@@ -7,6 +7,8 @@ use esker_datatypes::Result;
 
 mod display;
 
+pub(crate) use display::grouped;
+
 /// A collected result: Arrow batches of one schema, in order.
 ///
 /// It prints as a table, shortened to the terminal.

@@ -110,6 +110,21 @@ impl PhysicalPlan {
         format!("{}: {}", self.name, self.details)
     }
 
+    /// Every node of the plan and how deep it stands, in the order of the plan text.
+    pub fn nodes(&self) -> Vec<(usize, &Self)> {
+        let mut nodes = Vec::new();
+        let mut stack = vec![(0, self)];
+        while let Some((depth, plan)) = stack.pop() {
+            nodes.push((depth, plan));
+            let at = stack.len();
+            plan.for_each_child(&mut |child| stack.push((depth + 1, child)));
+            if let Some(inputs) = stack.get_mut(at..) {
+                inputs.reverse();
+            }
+        }
+        nodes
+    }
+
     /// The node as a stage of a chain, without what runs.
     pub(crate) fn spec(&self) -> StageSpec<()> {
         StageSpec {
@@ -143,8 +158,7 @@ impl TreeNode for PhysicalPlan {
 impl fmt::Display for PhysicalPlan {
     /// One line a node, inputs below, four spaces a level (at most 100 levels).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut stack = vec![(self, 0usize)];
-        while let Some((plan, depth)) = stack.pop() {
+        for (depth, plan) in self.nodes() {
             writeln!(
                 f,
                 "{:width$}{}",
@@ -152,11 +166,6 @@ impl fmt::Display for PhysicalPlan {
                 plan.line(),
                 width = 4 * depth.min(100)
             )?;
-            let at = stack.len();
-            plan.for_each_child(&mut |child| stack.push((child, depth + 1)));
-            if let Some(inputs) = stack.get_mut(at..) {
-                inputs.reverse();
-            }
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ mod workers;
 pub use cancel::CancelToken;
 pub use clock::Stopwatch;
 pub use context::{QueryContext, TaskContext};
-pub use memory::{MemoryBudget, Reservation};
+pub use memory::{MemoryBudget, Reservation, format_bytes};
 pub use metrics::{Metrics, OperatorCounters, OperatorMetrics, OperatorSnapshot};
 pub use progress::{Progress, ProgressSnapshot};
 pub use task::{Task, TaskStatus, Waker};

@@ -205,10 +205,10 @@ impl Reservation {
         Error::resources_exhausted(format!(
             "memory limit reached: {} holds {} and asked for {} more, but {} of {} are in use",
             self.consumer,
-            in_words(self.size),
-            in_words(bytes),
-            in_words(used),
-            in_words(self.budget.limit),
+            format_bytes(self.size),
+            format_bytes(bytes),
+            format_bytes(used),
+            format_bytes(self.budget.limit),
         ))
     }
 }
@@ -226,8 +226,8 @@ fn subtract(from: &AtomicU64, bytes: u64) {
     let _ = from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
 }
 
-/// `17 bytes`, `3.5 MiB`.
-fn in_words(bytes: u64) -> String {
+/// So many bytes for people: `17 bytes`, `3.5 MiB`.
+pub fn format_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} bytes");
