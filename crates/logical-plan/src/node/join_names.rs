@@ -6,7 +6,7 @@ use esker_datatypes::{ColumnId, Error, Field, Name, Result, Schema};
 use esker_logical_expr::{Case, Expr, expr_field, resolve};
 
 use super::join::{Join, JoinType};
-use super::projection::Projection;
+use super::projection::{Projection, apart};
 use crate::plan::LogicalPlan;
 
 /// What is asked of a join.
@@ -150,8 +150,7 @@ impl Names {
         for field in others.filter(|f| !merged.contains(&f.id())) {
             let same = left.named(field.name()).iter();
             let mut same = same.filter_map(|&at| left.field(at));
-            // Qualifiers tell them apart, if both have one.
-            let clashes = same.any(|l| l.qualifiers().is_empty() || field.qualifiers().is_empty());
+            let clashes = same.any(|l| !apart(l, field));
             columns.push(if clashes {
                 Named::Single {
                     name: format!("{}{suffix}", field.name()).into(),

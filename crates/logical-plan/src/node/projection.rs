@@ -127,20 +127,18 @@ impl Projection {
     }
 }
 
+/// Whether qualifiers tell two columns of the same name apart.
+pub(super) fn apart(a: &Field, b: &Field) -> bool {
+    let (a, b) = (a.qualifiers(), b.qualifiers());
+    !a.is_empty() && !b.is_empty() && a.iter().all(|qualifier| !b.contains(qualifier))
+}
+
 /// Two columns may share a name only where qualifiers tell them apart.
 pub(super) fn check_names(fields: &[Field]) -> Result<()> {
     let mut seen: HashMap<&str, Vec<&Field>> = HashMap::with_capacity(fields.len());
     for field in fields {
         let others = seen.entry(field.name()).or_default();
-        let apart = |other: &&Field| {
-            !other.qualifiers().is_empty()
-                && !field.qualifiers().is_empty()
-                && field
-                    .qualifiers()
-                    .iter()
-                    .all(|q| !other.qualifiers().contains(q))
-        };
-        if !others.iter().all(apart) {
+        if !others.iter().all(|other| apart(other, field)) {
             return Err(Error::invalid_input(format!(
                 "two columns are named '{}': give one another name with .alias(..)",
                 field.qualified_name()

@@ -1,5 +1,7 @@
 //! Plans of all nodes: their text, their mistakes, and walks over them.
 
+/// Aggregations, joins, sorts, distincts.
+mod breakers;
 /// Mistakes that constructors find.
 mod constructors;
 /// What must hold, and when it does not.

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::panic::Location;
 
 use esker_datatypes::{ColumnId, DataType, Error};
+use esker_logical_expr::test_util::total;
 use esker_logical_expr::tree::{self, Transformed, Visit};
 use esker_logical_expr::{col, lit};
 
 use super::{employee, sample, table};
 use crate::{
-    Filter, Limit, LogicalPlan, LogicalPlanBuilder, Origin, Scan, Union, check_invariants,
+    AggregateOptions, Filter, JoinOptions, JoinType, Limit, LogicalPlan, LogicalPlanBuilder,
+    Origin, Scan, Union, check_invariants,
 };
 
 /// All columns of all nodes.
@@ -44,6 +46,19 @@ fn every_node() -> LogicalPlan {
         .map(|plan| plan.limit(0, Some(5)).build())
         .unwrap();
     let plan = sample(vec![col("e.next")], plan).unwrap();
+    let mut options = JoinOptions::new(JoinType::Full);
+    options.on = vec![(col("id"), col("id"))];
+    options.filter = Some(col("next").lt(col("next_right")));
+    let plan = LogicalPlanBuilder::from_plan(plan.clone())
+        .join(plan, options)
+        .and_then(|plan| plan.sort([(col("next") + 1).desc()]))
+        .and_then(|plan| plan.distinct(Some(vec![col("next")])))
+        .and_then(|plan| {
+            let sum = total(col("next_right") + 1) + col("id");
+            plan.aggregate([col("id")], [sum], AggregateOptions::default())
+        })
+        .unwrap()
+        .build();
     LogicalPlan::Union(Union::try_new([plan.clone(), plan]).unwrap())
 }
 
