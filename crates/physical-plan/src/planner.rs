@@ -1,5 +1,8 @@
 //! From relations to operators.
 
+/// Aggregations and distinct.
+mod aggregate;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +13,9 @@ use esker_logical_plan::{Extension, Filter, Limit, LogicalPlan, Projection, Scan
 
 use crate::explain::positional;
 use crate::expression::{CompiledPredicate, Program};
-use crate::operators::{EmptySource, FilterExec, LimitExec, ProjectionExec, ScanExec, ScanOptions};
+use crate::operators::{
+    EmptySource, FilterExec, GroupingOptions, LimitExec, ProjectionExec, ScanExec, ScanOptions,
+};
 use crate::plan::{PhysicalPlan, Role};
 
 /// Makes operators of somebody's own [extension nodes](esker_logical_plan::ExtensionNode).
@@ -34,6 +39,7 @@ pub trait ExtensionPlanner: Send + Sync + Debug {
 pub struct Planner {
     batch_size: usize,
     dictionary_strings: bool,
+    constant_hash: bool,
     extensions: Vec<Arc<dyn ExtensionPlanner>>,
 }
 
@@ -43,6 +49,7 @@ impl Planner {
         Self {
             batch_size: batch_size.max(1),
             dictionary_strings: false,
+            constant_hash: false,
             extensions: Vec::new(),
         }
     }
@@ -51,6 +58,13 @@ impl Planner {
     #[must_use]
     pub fn with_dictionary_strings(mut self, on: bool) -> Self {
         self.dictionary_strings = on;
+        self
+    }
+
+    /// A verification setting: in hash tables all keys have the same hash.
+    #[must_use]
+    pub fn with_constant_hash(mut self, on: bool) -> Self {
+        self.constant_hash = on;
         self
     }
 
@@ -98,10 +112,11 @@ impl Planner {
             }
             LogicalPlan::Filter(filter) => self.filter(filter, &inputs)?,
             LogicalPlan::Projection(projection) => self.projection(projection, &inputs)?,
-            LogicalPlan::Aggregate(_)
-            | LogicalPlan::Join(_)
-            | LogicalPlan::Sort(_)
-            | LogicalPlan::Distinct(_) => {
+            LogicalPlan::Aggregate(node) => {
+                aggregate::aggregate(self, node, input_schema(&inputs)?)?
+            }
+            LogicalPlan::Distinct(node) => aggregate::distinct(self, node, input_schema(&inputs)?)?,
+            LogicalPlan::Join(_) | LogicalPlan::Sort(_) => {
                 return Err(Error::unsupported(format!("running {}", node.line())));
             }
             LogicalPlan::Limit(limit) => {
@@ -189,6 +204,16 @@ impl Planner {
             .map(|e| positional(e, input).to_string())
             .collect();
         Ok(("ProjectionExec", texts.join(", "), role))
+    }
+
+    /// How groups are formed.
+    fn grouping(&self, maintain_order: bool) -> GroupingOptions {
+        GroupingOptions {
+            global: false,
+            maintain_order,
+            constant_hash: self.constant_hash,
+            batch_size: self.batch_size,
+        }
     }
 
     fn extension(

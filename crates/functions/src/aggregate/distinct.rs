@@ -6,9 +6,9 @@
               size, a power of two"
 )]
 
-use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, make_view};
 use arrow::buffer::OffsetBuffer;
@@ -17,10 +17,10 @@ use esker_datatypes::{Buffers, DataType, Error, Result};
 use esker_kernels::compare::Bytes;
 use esker_kernels::hash::{fold, hash_bytes};
 use esker_kernels::value::{Fixed, Key, Value};
+use esker_kernels::views::{INLINE, view_array, with_value};
 
 use super::common::{bytes_of, typed};
 use super::rows::{Rows, with_distinct};
-use super::views::{INLINE, view_array, with_value};
 
 // Odd numbers without pattern: the fractions of the golden ratio and of the root of two.
 const GROUP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -30,7 +30,7 @@ const MIX: u64 = 0x6a09_e667_f3bc_c909;
 const FREE: u32 = u32::MAX;
 
 /// Sets of values.
-pub(super) trait Sets: Send {
+pub(super) trait Sets: Send + Sync {
     /// There are more groups from now on.
     fn more_groups(&mut self);
 
@@ -230,7 +230,7 @@ pub(super) type Keys<K> = fn(&Rows<'_>, &mut Vec<K>) -> Result<()>;
 /// Sets of values of a fixed width.
 pub(super) struct KeySets<K> {
     table: Table<KeyEntry<K>>,
-    grouped: OnceCell<Grouped<KeyEntry<K>>>,
+    grouped: OnceLock<Grouped<KeyEntry<K>>>,
     keys: Keys<K>,
     scratch: Vec<K>,
 }
@@ -267,7 +267,7 @@ impl<K: FixedKey> KeySets<K> {
                 key: K::default(),
                 group: FREE,
             }),
-            grouped: OnceCell::new(),
+            grouped: OnceLock::new(),
             keys,
             scratch: Vec::new(),
         }
@@ -374,7 +374,7 @@ impl Entry for ByteEntry {
 pub(super) struct ByteSets {
     table: Table<ByteEntry>,
     arena: Vec<u8>,
-    grouped: OnceCell<Grouped<ByteEntry>>,
+    grouped: OnceLock<Grouped<ByteEntry>>,
 }
 
 impl ByteSets {
@@ -386,7 +386,7 @@ impl ByteSets {
                 group: FREE,
             }),
             arena: Vec::new(),
-            grouped: OnceCell::new(),
+            grouped: OnceLock::new(),
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn edges<const LAST: bool>(
 }
 
 /// The values of all groups, of one type.
-trait Values: Send {
+trait Values: Send + Sync {
     /// Makes room for more groups.
     fn resize(&mut self, n_groups: usize);
 

@@ -79,7 +79,7 @@ fn boxed<S: Extremes, const MAX: bool>(best: S, out: DataType) -> Box<dyn Groups
 }
 
 /// The best values of all groups; what stands in groups without a value is not told.
-trait Extremes: Default + Send + 'static {
+trait Extremes: Default + Send + Sync + 'static {
     /// Makes room for more groups, whose first value will be better than what stands there.
     fn resize<const MAX: bool>(&mut self, n_groups: usize);
 

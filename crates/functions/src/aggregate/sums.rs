@@ -29,7 +29,7 @@ use super::rows::{Rows, with_valid};
 const DIGITS: (u8, u8) = (38, 76);
 
 /// The sums of all groups; which groups have values is known elsewhere.
-pub(super) trait Sums: Send {
+pub(super) trait Sums: Send + Sync {
     /// Makes room for more groups.
     fn resize(&mut self, n_groups: usize);
 

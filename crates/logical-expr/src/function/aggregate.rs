@@ -93,7 +93,7 @@ impl Default for AggregateProperties {
 ///
 /// Group ids are dense from 0 within a table. The Arrow-typed state serves the merge of partitions,
 /// spilling, checkpoints and remote execution alike.
-pub trait GroupsAccumulator: Send {
+pub trait GroupsAccumulator: Send + Sync {
     /// Adds the selected rows of a batch: `groups[i]`, which is below `n_groups`, is the group of
     /// the i-th *selected* row. Groups up to `n_groups` exist afterwards.
     ///

@@ -1,13 +1,19 @@
 //! Sources, operators and sinks, one file each.
 
+mod aggregate;
+mod distinct;
 mod empty;
 mod filter;
 mod limit;
+mod position;
 mod projection;
 mod result;
 mod scan;
 mod write;
 
+pub use aggregate::HashAggregateExec;
+pub(crate) use aggregate::{Grouping, GroupingOptions};
+pub use distinct::DistinctExec;
 pub use empty::EmptySource;
 pub use filter::FilterExec;
 pub use limit::LimitExec;

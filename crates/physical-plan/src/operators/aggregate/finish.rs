@@ -1,0 +1,483 @@
+//! From the groups of all workers to the output, in phases of tasks that run side by side.
+//!
+//! | phase | tasks |
+//! |---|---|
+//! | `Collecting` | one merges all groups into the largest table; or many cut the tables by hash |
+//! | `Cutting` | for each part, one merges its groups of all workers |
+//! | `Merging` | nothing; or, for an order that the parts do not have, many compute the results |
+//! | `Ordering` | one sorts the groups by their first rows |
+//!
+//! Beside them, columns kept of first rows are put into chunks, each by a task.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "bounds are those that groups were cut at; a chunk has an entry in each of its lists \
+              for each of its groups"
+)]
+
+use std::cmp::Reverse;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use esker_datatypes::{Buffers, Column, Error, Result};
+use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked};
+use esker_runtime::{Reservation, TaskContext};
+
+use super::first_rows::{FirstRows, Kept};
+use super::groups::{GroupColumns, Groups};
+use super::output::{Part, PartRows};
+use super::spec::Grouping;
+use crate::pipeline::FinalizeTask;
+
+/// So many groups are merged by one thread before it pays to cut them.
+const FEW: usize = 1 << 15;
+/// How many groups are merged at once.
+const AT_ONCE: usize = 1 << 14;
+/// How many groups of a table are cut at a time.
+const CUT: usize = 1 << 18;
+/// How many groups a part has about, so that its table stays in the cache.
+const PART: usize = 1 << 16;
+/// At most so many parts.
+const MOST_PARTS: usize = 256;
+
+/// What one worker has come to.
+pub(super) struct Worker {
+    pub(super) groups: Groups,
+    pub(super) held_by_groups: Reservation,
+    pub(super) first_rows: FirstRows,
+    pub(super) held_by_rows: Reservation,
+}
+
+impl Worker {
+    pub(super) fn new(spec: &Grouping, cx: &TaskContext) -> Result<Self> {
+        Ok(Self {
+            groups: Groups::new(spec)?,
+            held_by_groups: cx.query.memory().reserve(spec.name),
+            first_rows: FirstRows::default(),
+            held_by_rows: cx.query.memory().reserve(spec.name),
+        })
+    }
+}
+
+/// How far the groups are.
+pub(super) enum Phase {
+    /// Workers hand in what they have.
+    Collecting(Vec<Worker>),
+    /// The groups of all tables are being cut.
+    Cutting {
+        parts: usize,
+        cuts: Arc<Results<Cut>>,
+        kept: Keeping,
+    },
+    /// Parts are being merged.
+    Merging {
+        merged: Arc<Results<Merged>>,
+        kept: Keeping,
+    },
+    /// Results are being computed, to be put in order.
+    Ordering {
+        chunks: Arc<Results<Chunk>>,
+        kept: Arc<KeptColumns>,
+    },
+    /// Groups are being put in order.
+    Sorting(Arc<Results<Part>>),
+    /// They are complete.
+    Done(Vec<Part>),
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Collecting(Vec::new())
+    }
+}
+
+/// The phase that follows, once these tasks are done.
+pub(super) struct Step {
+    pub(super) next: Phase,
+    pub(super) tasks: Vec<FinalizeTask>,
+}
+
+/// What tasks came to, each under its number.
+pub(super) struct Results<T>(Mutex<Vec<(usize, T)>>);
+
+impl<T> Results<T> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::default()))
+    }
+
+    fn put(&self, at: usize, result: T) {
+        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        results.push((at, result));
+    }
+
+    /// The results in the order of their numbers.
+    fn take(&self) -> Vec<T> {
+        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut results = std::mem::take(&mut *results);
+        results.sort_by_key(|(at, _)| *at);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+/// Groups of one table, those of the first part first.
+pub(super) struct Cut {
+    columns: GroupColumns,
+    /// Where each part starts, and the end.
+    bounds: Vec<usize>,
+    _reservation: Reservation,
+}
+
+/// The groups of a part.
+pub(super) struct Merged {
+    groups: Groups,
+    reservation: Reservation,
+}
+
+/// The keys and results of groups, to be put in order.
+pub(super) struct Chunk {
+    columns: Vec<Column>,
+    /// The position of each group's first row and the group's number, ascending.
+    order: Vec<(u64, u32)>,
+    /// The row ids of first rows, by group.
+    first_ids: Vec<u32>,
+    reservation: Reservation,
+}
+
+impl Phase {
+    /// Takes what a worker has come to.
+    pub(super) fn collect(&mut self, worker: Worker) {
+        if let Self::Collecting(workers) = self {
+            workers.push(worker);
+        }
+    }
+
+    /// What is next: called when the tasks of this phase are done.
+    pub(super) fn step(self, spec: &Arc<Grouping>, cx: &mut TaskContext) -> Result<Step> {
+        match self {
+            Self::Collecting(workers) => collected(workers, spec, cx),
+            Self::Cutting { parts, cuts, kept } => Ok(merge_parts(spec, parts, cuts.take(), kept)),
+            Self::Merging { merged, kept } => {
+                let (merged, kept) = (merged.take(), Arc::new(kept.done()));
+                if spec.options.maintain_order && !in_order(&merged) {
+                    return Ok(compute_chunks(spec, merged, kept));
+                }
+                Ok(done(parts_of(merged, &kept)))
+            }
+            Self::Ordering { chunks, kept } => {
+                let sorted = Results::new();
+                let (spec, to) = (Arc::clone(spec), Arc::clone(&sorted));
+                let task: FinalizeTask = Box::new(move |_| {
+                    to.put(0, in_sorted_order(&spec, chunks.take(), kept)?);
+                    Ok(())
+                });
+                Ok(Step {
+                    next: Self::Sorting(sorted),
+                    tasks: vec![task],
+                })
+            }
+            Self::Sorting(sorted) => Ok(done(sorted.take())),
+            Self::Done(_) => Err(Error::internal("groups are complete, and asked for again")),
+        }
+    }
+}
+
+fn done(parts: Vec<Part>) -> Step {
+    Step {
+        next: Phase::Done(parts),
+        tasks: Vec::new(),
+    }
+}
+
+/// All workers have handed in their groups.
+fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContext) -> Result<Step> {
+    if workers.is_empty() && spec.options.global {
+        let mut worker = Worker::new(spec, cx)?;
+        worker.groups.touch(spec, &mut cx.buffers)?;
+        workers.push(worker);
+    }
+    // The largest first: the others are merged into it.
+    workers.sort_by_key(|worker| Reverse(worker.groups.len()));
+    let (mut tables, mut rows, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    for worker in workers {
+        rows.push(worker.first_rows);
+        held.push(worker.held_by_rows);
+        tables.push(Merged {
+            groups: worker.groups,
+            reservation: worker.held_by_groups,
+        });
+    }
+    let rows = Arc::new(Kept::new(rows));
+    let (kept, mut tasks) = Keeping::start(spec, &rows, held);
+    let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
+    if others <= FEW || cx.query.threads() == 1 {
+        let merged = Results::new();
+        let (spec, to) = (Arc::clone(spec), Arc::clone(&merged));
+        tasks.push(Box::new(move |cx| {
+            if let Some(all) = merge_tables(&spec, tables, &rows, &mut cx.buffers)? {
+                to.put(0, all);
+            }
+            Ok(())
+        }));
+        let next = Phase::Merging { merged, kept };
+        return Ok(Step { next, tasks });
+    }
+    let total: usize = tables.iter().map(|table| table.groups.len()).sum();
+    let parts = (total / PART).max(2 * cx.query.threads()).min(MOST_PARTS);
+    let (parts, cuts) = (parts.next_power_of_two(), Results::new());
+    // The tables live until the last of them is cut.
+    let tables: Arc<[Merged]> = tables.into();
+    for (worker, table) in tables.iter().enumerate() {
+        for start in (0..table.groups.len()).step_by(CUT) {
+            let groups = start..(start + CUT).min(table.groups.len());
+            let (number, spec, to) = (tasks.len(), Arc::clone(spec), Arc::clone(&cuts));
+            let (tables, rows) = (Arc::clone(&tables), Arc::clone(&rows));
+            tasks.push(Box::new(move |cx| {
+                let table = &tables[worker].groups;
+                let id = |place| rows.id(worker, place);
+                to.put(number, cut(&spec, table, groups, parts, id, cx)?);
+                Ok(())
+            }));
+        }
+    }
+    let next = Phase::Cutting { parts, cuts, kept };
+    Ok(Step { next, tasks })
+}
+
+/// All groups in one table, unless there is no table at all.
+fn merge_tables(
+    spec: &Grouping,
+    tables: Vec<Merged>,
+    rows: &Kept,
+    buffers: &mut Buffers,
+) -> Result<Option<Merged>> {
+    let mut all: Option<Merged> = None;
+    for (worker, mut table) in tables.into_iter().enumerate() {
+        table.groups.locate(|place| rows.id(worker, place));
+        let Some(all) = &mut all else {
+            all = Some(table);
+            continue;
+        };
+        for start in (0..table.groups.len()).step_by(AT_ONCE) {
+            let groups = start..(start + AT_ONCE).min(table.groups.len());
+            all.merge(spec, &table.groups.columns(groups)?, buffers)?;
+        }
+    }
+    Ok(all)
+}
+
+impl Merged {
+    fn merge(&mut self, spec: &Grouping, from: &GroupColumns, buffers: &mut Buffers) -> Result<()> {
+        self.groups.merge(spec, from, buffers)?;
+        self.reservation.try_resize(self.groups.size() as u64)
+    }
+}
+
+/// The part of a hash: its upper bits.
+fn part_of(hash: u64, parts: usize) -> usize {
+    debug_assert!(parts.is_power_of_two());
+    ((u128::from(hash) * parts as u128) >> u64::BITS) as usize
+}
+
+/// Cuts a range of groups into parts.
+fn cut(
+    spec: &Grouping,
+    table: &Groups,
+    groups: Range<usize>,
+    parts: usize,
+    id: impl Fn(u64) -> u32,
+    cx: &mut TaskContext,
+) -> Result<Cut> {
+    let hashes = &table.hashes()[groups.clone()];
+    let mut bounds = vec![0; parts + 1];
+    for &hash in hashes {
+        bounds[part_of(hash, parts) + 1] += 1;
+    }
+    for part in 0..parts {
+        bounds[part + 1] += bounds[part];
+    }
+    let mut next = bounds.clone();
+    let mut order = cx.buffers.take::<u32>(hashes.len());
+    order.resize(hashes.len(), 0);
+    for (group, &hash) in (0u32..).zip(hashes) {
+        let at = &mut next[part_of(hash, parts)];
+        order[*at] = group;
+        *at += 1;
+    }
+    let mut columns = table.columns(groups)?.take(&order, &mut cx.buffers)?;
+    cx.buffers.give(order);
+    columns.locate(id);
+    let mut reservation = cx.query.memory().reserve(spec.name);
+    reservation.try_grow(columns.size() as u64)?;
+    Ok(Cut {
+        columns,
+        bounds,
+        _reservation: reservation,
+    })
+}
+
+/// The groups are cut: each part is merged on its own.
+fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping) -> Step {
+    let cuts: Arc<[Cut]> = cuts.into();
+    let merged = Results::new();
+    let task = |part: usize| -> FinalizeTask {
+        let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
+        Box::new(move |cx| {
+            let mut all = Merged {
+                groups: Groups::new(&spec)?,
+                reservation: cx.query.memory().reserve(spec.name),
+            };
+            for cut in cuts.iter() {
+                let groups = cut.bounds[part]..cut.bounds[part + 1];
+                if !groups.is_empty() {
+                    all.merge(&spec, &cut.columns.slice(groups), &mut cx.buffers)?;
+                }
+            }
+            to.put(part, all);
+            Ok(())
+        })
+    };
+    let tasks = (0..parts).map(task).collect();
+    let next = Phase::Merging { merged, kept };
+    Step { next, tasks }
+}
+
+/// Whether the groups lie in the order of their first rows.
+fn in_order(parts: &[Merged]) -> bool {
+    parts
+        .iter()
+        .flat_map(|part| part.groups.firsts())
+        .is_sorted()
+}
+
+fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {
+    let part = |merged: Merged| Part {
+        rows: PartRows::Groups(Box::new(merged.groups)),
+        kept: Arc::clone(kept),
+        reservations: vec![merged.reservation],
+    };
+    merged.into_iter().map(part).collect()
+}
+
+/// The groups are to come in another order than they lie in: computes their results, in chunks.
+fn compute_chunks(spec: &Arc<Grouping>, merged: Vec<Merged>, kept: Arc<KeptColumns>) -> Step {
+    let chunks = Results::new();
+    let merged: Arc<[Merged]> = merged.into();
+    let mut tasks: Vec<FinalizeTask> = Vec::new();
+    for (part, Merged { groups, .. }) in merged.iter().enumerate() {
+        for start in (0..groups.len()).step_by(CHUNK_ROWS) {
+            let range = start..(start + CHUNK_ROWS).min(groups.len());
+            let (number, merged) = (tasks.len(), Arc::clone(&merged));
+            let (spec, to) = (Arc::clone(spec), Arc::clone(&chunks));
+            tasks.push(Box::new(move |cx| {
+                to.put(
+                    number,
+                    chunk(&spec, &merged[part].groups, range, number, cx)?,
+                );
+                Ok(())
+            }));
+        }
+    }
+    let next = Phase::Ordering { chunks, kept };
+    Step { next, tasks }
+}
+
+fn chunk(
+    spec: &Grouping,
+    groups: &Groups,
+    range: Range<usize>,
+    number: usize,
+    cx: &mut TaskContext,
+) -> Result<Chunk> {
+    let columns = groups.finish(spec, range.clone())?;
+    let rows = groups.rows().get(range.clone()).unwrap_or_default();
+    let firsts = groups.firsts()[range].iter();
+    let mut order: Vec<(u64, u32)> = firsts.copied().zip((number as u32) << 16..).collect();
+    order.sort_unstable();
+    let bytes: usize = columns.iter().map(Column::memory_size).sum();
+    let mut reservation = cx.query.memory().reserve(spec.name);
+    reservation.try_grow((bytes + size_of_val(order.as_slice())) as u64)?;
+    Ok(Chunk {
+        columns,
+        order,
+        first_ids: rows.iter().map(|&row| row as u32).collect(),
+        reservation,
+    })
+}
+
+/// All groups in the order of their first rows.
+fn in_sorted_order(spec: &Grouping, chunks: Vec<Chunk>, kept: Arc<KeptColumns>) -> Result<Part> {
+    let types = spec.output_types().collect::<Vec<_>>();
+    let mut columns: Vec<Vec<Column>> = Vec::new();
+    columns.resize_with(types.len(), || Vec::with_capacity(chunks.len()));
+    let (mut order, mut first_ids, mut reservations) = (Vec::new(), Vec::new(), Vec::new());
+    for chunk in chunks {
+        for (pieces, column) in columns.iter_mut().zip(chunk.columns) {
+            pieces.push(column);
+        }
+        order.extend(chunk.order);
+        first_ids.push(chunk.first_ids);
+        reservations.push(chunk.reservation);
+    }
+    // Sorted runs, which this merges.
+    order.sort();
+    let ids: Vec<u32> = order.into_iter().map(|(_, id)| id).collect();
+    let first_id = |&id: &u32| {
+        let chunk: &Vec<u32> = &first_ids[(id >> 16) as usize];
+        chunk[(id & 0xffff) as usize]
+    };
+    let first_ids = if kept.columns.is_empty() {
+        Vec::new()
+    } else {
+        ids.iter().map(first_id).collect()
+    };
+    let columns = types.into_iter().zip(columns);
+    let columns = columns.map(|(data_type, chunks)| Chunked::new(data_type, chunks));
+    Ok(Part {
+        rows: PartRows::Ordered {
+            columns: columns.collect::<Result<_>>()?,
+            ids,
+            first_ids,
+        },
+        kept,
+        reservations,
+    })
+}
+
+/// Columns kept of first rows.
+pub(super) struct KeptColumns {
+    pub(super) columns: Vec<Chunked>,
+    _held: Vec<Reservation>,
+}
+
+/// Those columns while tasks put them into chunks.
+pub(super) struct Keeping {
+    columns: Arc<Results<Chunked>>,
+    held: Vec<Reservation>,
+}
+
+impl Keeping {
+    fn start(
+        spec: &Arc<Grouping>,
+        rows: &Arc<Kept>,
+        held: Vec<Reservation>,
+    ) -> (Self, Vec<FinalizeTask>) {
+        let columns = Results::new();
+        let task = |at: usize| -> FinalizeTask {
+            let (spec, rows, to) = (Arc::clone(spec), Arc::clone(rows), Arc::clone(&columns));
+            Box::new(move |_| {
+                let declared = &spec.program.types()[spec.kept.start + at];
+                to.put(at, rows.column(at, declared)?);
+                Ok(())
+            })
+        };
+        let tasks = (0..rows.width()).map(task).collect();
+        (Self { columns, held }, tasks)
+    }
+
+    fn done(self) -> KeptColumns {
+        KeptColumns {
+            columns: self.columns.take(),
+            _held: self.held,
+        }
+    }
+}
