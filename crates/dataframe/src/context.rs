@@ -77,6 +77,7 @@ impl ExecutionContext {
             optimizer: true,
             without_rules: Vec::new(),
             dictionary_strings: false,
+            constant_hash: false,
         }
     }
 
@@ -85,8 +86,9 @@ impl ExecutionContext {
             Some(bytes) => MemoryBudget::with_limit(bytes),
             None => MemoryBudget::unlimited(),
         };
-        let planner =
-            Planner::new(builder.batch_size).with_dictionary_strings(builder.dictionary_strings);
+        let planner = Planner::new(builder.batch_size)
+            .with_dictionary_strings(builder.dictionary_strings)
+            .with_constant_hash(builder.constant_hash);
         Self {
             inner: Arc::new(Inner {
                 pool: WorkerPool::new(builder.threads),
@@ -213,6 +215,7 @@ pub struct ExecutionContextBuilder {
     optimizer: bool,
     without_rules: Vec<String>,
     dictionary_strings: bool,
+    constant_hash: bool,
 }
 
 impl ExecutionContextBuilder {
@@ -251,6 +254,14 @@ impl ExecutionContextBuilder {
     /// change).
     pub fn dictionary_strings(mut self, on: bool) -> Self {
         self.dictionary_strings = on;
+        self
+    }
+
+    /// Whether all keys of groups and joins have the same hash, so that the tables must tell every
+    /// key from every other by its value (a verification setting: results never change, and large
+    /// tables take forever).
+    pub fn constant_hash(mut self, on: bool) -> Self {
+        self.constant_hash = on;
         self
     }
 
