@@ -24,6 +24,8 @@ pub mod cast;
 pub mod compare;
 /// Hashes of rows.
 pub mod hash;
+/// Hash tables of keys: groups and joins.
+pub mod hash_table;
 /// Membership in a list of values.
 pub mod in_list;
 /// Text to numbers, dates and times.
@@ -32,6 +34,8 @@ pub mod parse;
 pub mod select;
 /// Fixed-width values: their equality, order and keys.
 pub mod value;
+/// Text and binary values in an arena.
+pub mod views;
 
 /// Bit masks as words.
 mod bits;

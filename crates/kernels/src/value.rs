@@ -23,6 +23,9 @@ pub trait Fixed: ArrowPrimitiveType + Sized {
 
     /// The array's values; those of null rows may be any.
     fn values(array: &PrimitiveArray<Self>) -> Cow<'_, [Self::Value]>;
+
+    /// A value as arrays of the type hold it.
+    fn native(value: Self::Value) -> Self::Native;
 }
 
 macro_rules! fixed {
@@ -33,6 +36,11 @@ macro_rules! fixed {
             #[inline]
             fn values(array: &PrimitiveArray<Self>) -> Cow<'_, [$value]> {
                 Cow::Borrowed(array.values())
+            }
+
+            #[inline]
+            fn native(value: $value) -> $value {
+                value
             }
         }
     )*)*};
@@ -69,6 +77,10 @@ impl Fixed for Float16Type {
             .map(|value| Half::new(value.to_bits()))
             .collect()
     }
+
+    fn native(value: Half) -> Self::Native {
+        Self::Native::from_bits(value.bits())
+    }
 }
 
 /// A half-precision float as an integer of the same order, one NaN (the greatest) and one zero.
@@ -77,8 +89,10 @@ impl Fixed for Float16Type {
 pub struct Half(u16);
 
 impl Half {
+    const SIGN: u16 = 0x8000;
+
     fn new(bits: u16) -> Self {
-        const SIGN: u16 = 0x8000;
+        const SIGN: u16 = Half::SIGN;
         const INFINITY: u16 = 0x7c00;
         Self(match bits & !SIGN {
             0 => SIGN,
@@ -86,6 +100,15 @@ impl Half {
             magnitude if bits & SIGN == 0 => SIGN | magnitude,
             magnitude => SIGN - magnitude,
         })
+    }
+
+    fn bits(self) -> u16 {
+        const NAN: u16 = 0x7e00;
+        match self.0 {
+            u16::MAX => NAN,
+            positive if positive >= Self::SIGN => positive - Self::SIGN,
+            negative => Self::SIGN | (Self::SIGN - negative),
+        }
     }
 }
 
@@ -103,6 +126,9 @@ pub trait Value: Copy {
 
     /// A key that equal values share and others do not.
     fn key(self) -> Self::Key;
+
+    /// The value of a key: of several values that share it, always the same.
+    fn of_key(key: Self::Key) -> Self;
 }
 
 /// What stands for a value in sets and hashes.
@@ -136,7 +162,7 @@ impl Key for i256 {
 }
 
 macro_rules! ordered {
-    ($($native:ty, $key:ty, $value:ident => $to_key:expr;)*) => {$(
+    ($($native:ty, $key:ty, $value:ident => $to_key:expr, $of:ident => $of_key:expr;)*) => {$(
         impl Value for $native {
             type Key = $key;
 
@@ -155,30 +181,38 @@ macro_rules! ordered {
                 let $value = self;
                 $to_key
             }
+
+            #[inline]
+            fn of_key(key: $key) -> Self {
+                let $of = key;
+                $of_key
+            }
         }
     )*};
 }
 
 ordered! {
-    i8, u64, v => v as i64 as u64;
-    i16, u64, v => v as i64 as u64;
-    i32, u64, v => v as i64 as u64;
-    i64, u64, v => v as u64;
-    u8, u64, v => u64::from(v);
-    u16, u64, v => u64::from(v);
-    u32, u64, v => u64::from(v);
-    u64, u64, v => v;
-    Half, u64, v => u64::from(v.0);
-    i128, u128, v => v as u128;
-    i256, i256, v => v;
-    IntervalDayTime, u64, v => u64::from(v.days as u32) << 32 | u64::from(v.milliseconds as u32);
+    i8, u64, v => v as i64 as u64, k => k as i8;
+    i16, u64, v => v as i64 as u64, k => k as i16;
+    i32, u64, v => v as i64 as u64, k => k as i32;
+    i64, u64, v => v as u64, k => k as i64;
+    u8, u64, v => u64::from(v), k => k as u8;
+    u16, u64, v => u64::from(v), k => k as u16;
+    u32, u64, v => u64::from(v), k => k as u32;
+    u64, u64, v => v, k => k;
+    Half, u64, v => u64::from(v.0), k => Half(k as u16);
+    i128, u128, v => v as u128, k => k as i128;
+    i256, i256, v => v, k => k;
+    IntervalDayTime, u64, v => u64::from(v.days as u32) << 32 | u64::from(v.milliseconds as u32),
+        k => IntervalDayTime::new((k >> 32) as i32, k as i32);
     IntervalMonthDayNano, u128, v => u128::from(v.months as u32) << 96
         | u128::from(v.days as u32) << 64
-        | u128::from(v.nanoseconds as u64);
+        | u128::from(v.nanoseconds as u64),
+        k => IntervalMonthDayNano::new((k >> 96) as i32, (k >> 64) as i32, k as i64);
 }
 
 macro_rules! float {
-    ($($native:ty),*) => {$(
+    ($($native:ty, $bits:ty;)*) => {$(
         impl Value for $native {
             type Key = u64;
 
@@ -198,8 +232,16 @@ macro_rules! float {
                 let one = if self.is_nan() { <$native>::NAN } else { self + 0.0 };
                 u64::from(one.to_bits())
             }
+
+            #[inline]
+            fn of_key(key: u64) -> Self {
+                Self::from_bits(key as $bits)
+            }
         }
     )*};
 }
 
-float!(f32, f64);
+float! {
+    f32, u32;
+    f64, u64;
+}

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, make_view};
 use arrow::buffer::{Buffer, NullBuffer};
 use esker_datatypes::{DataType, Error, Result};
+use esker_kernels::views::{INLINE, length, place, view_array, with_value};
 
 use super::common::{bytes_of, grow};
-use super::views::{INLINE, length, place, view_array, with_value};
 
 /// The values of all groups, empty at first.
 #[derive(Default)]

@@ -17,10 +17,10 @@ use esker_datatypes::{Buffers, DataType, Error, Result};
 use esker_kernels::compare::Bytes;
 use esker_kernels::hash::{fold, hash_bytes};
 use esker_kernels::value::{Fixed, Key, Value};
+use esker_kernels::views::{INLINE, view_array, with_value};
 
 use super::common::{bytes_of, typed};
 use super::rows::{Rows, with_distinct};
-use super::views::{INLINE, view_array, with_value};
 
 // Odd numbers without pattern: the fractions of the golden ratio and of the root of two.
 const GROUP: u64 = 0x9e37_79b9_7f4a_7c15;

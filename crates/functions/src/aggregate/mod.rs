@@ -22,7 +22,6 @@ mod sum;
 mod sums;
 #[cfg(test)]
 mod tests;
-mod views;
 
 use std::sync::Arc;
 

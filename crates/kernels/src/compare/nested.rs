@@ -45,7 +45,7 @@ pub(crate) fn comparator(left: &ArrayRef, right: &ArrayRef) -> Result<DynCompara
 }
 
 /// The array with one NaN and one zero in all its floats: Arrow compares floats by their bits.
-fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
     if !has_floats(array.data_type()) {
         return Ok(ArrayRef::clone(array));
     }

@@ -12,26 +12,26 @@ use arrow::buffer::{Buffer, NullBuffer};
 use esker_datatypes::{DataType, Result};
 
 /// Up to this many bytes stand in the view.
-pub(super) const INLINE: usize = 12;
+pub const INLINE: usize = crate::compare::bytes::INLINE as usize;
 
 /// An array's buffers are kept below this size, since views address them with 32 bits.
 const BUFFER: usize = 1 << 30;
 
 /// The length of the value.
 #[inline]
-pub(super) fn length(view: u128) -> usize {
+pub fn length(view: u128) -> usize {
     view as u32 as usize
 }
 
 /// Where a longer value stands in the arena.
 #[inline]
-pub(super) fn place(view: u128) -> usize {
+pub fn place(view: u128) -> usize {
     (view >> 64) as u64 as usize
 }
 
 /// Calls with the value.
 #[inline]
-pub(super) fn with_value<R>(view: u128, arena: &[u8], call: impl FnOnce(&[u8]) -> R) -> R {
+pub fn with_value<R>(view: u128, arena: &[u8], call: impl FnOnce(&[u8]) -> R) -> R {
     let len = length(view);
     if len <= INLINE {
         call(&view.to_le_bytes()[4..4 + len])
@@ -40,8 +40,12 @@ pub(super) fn with_value<R>(view: u128, arena: &[u8], call: impl FnOnce(&[u8]) -
     }
 }
 
-/// An array of the values, with buffers of its own: `Utf8View` if asked for, else `BinaryView`.
-pub(super) fn view_array(
+/// An array of the values, with buffers of its own: `Utf8View` if asked for, else `BinaryView`. The
+/// views of null rows may be any.
+///
+/// # Errors
+/// `Internal` when text is asked for and a value is not UTF-8.
+pub fn view_array(
     views: &[u128],
     arena: &[u8],
     nulls: Option<NullBuffer>,

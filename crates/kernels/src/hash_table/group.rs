@@ -1,0 +1,182 @@
+//! Groups of rows of equal keys.
+
+use std::ops::Range;
+
+use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
+
+use super::layout::KeyLayout;
+use super::resolve::{Hashing, Lookup, Memo, resolve};
+use super::table::KeyTable;
+use super::values::{Pieces, columns};
+use super::words::Keys;
+
+/// Numbers the distinct keys of rows: the groups of GROUP BY and DISTINCT.
+///
+/// A key is one value of each key column. Equality is that of grouping: null is a value like
+/// others, NaN equals NaN, -0.0 equals 0.0, text and binary are compared by bytes in any layout,
+/// nested values by their elements.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow::array::{AsArray, StringViewArray};
+/// use esker_datatypes::{Buffers, Column, DataType, Selection};
+/// use esker_kernels::hash_table::GroupTable;
+/// let mut table = GroupTable::new(&[DataType::Utf8View])?;
+/// let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
+/// let states = StringViewArray::from(vec![Some("CO"), None, Some("CA"), None, Some("CO")]);
+/// let states = Column::flat(Arc::new(states));
+/// table.intern(&[&states], &Selection::all(5), &mut buffers, &mut groups)?;
+/// assert_eq!(groups, [0, 1, 2, 1, 0]);
+/// assert_eq!(table.len(), 3);
+/// let keys = table.keys(0..3)?;
+/// let keys = keys[0].to_flat();
+/// let keys: Vec<_> = keys.as_string_view().iter().collect();
+/// assert_eq!(keys, [Some("CO"), None, Some("CA")]);
+/// # Ok::<(), esker_datatypes::Error>(())
+/// ```
+pub struct GroupTable {
+    hashing: Hashing,
+    groups: Groups,
+    memo: Memo<u32>,
+}
+
+struct Groups {
+    table: KeyTable,
+    /// The values of nested columns.
+    pieces: Vec<Pieces>,
+}
+
+impl GroupTable {
+    /// An empty table for key columns of these declared types. No columns at all make one group of
+    /// all rows.
+    ///
+    /// # Errors
+    /// `Unsupported` for nested types whose values have no equality.
+    pub fn new(types: &[DataType]) -> Result<Self> {
+        let layout = KeyLayout::new(types, true)?;
+        Ok(Self {
+            groups: Groups {
+                table: KeyTable::new(&layout),
+                pieces: Pieces::new(&layout),
+            },
+            hashing: Hashing {
+                layout,
+                constant_hash: false,
+            },
+            memo: Memo::default(),
+        })
+    }
+
+    /// Whether all rows get the same hash, so that all collide: a verification setting. To be set
+    /// before the first row comes.
+    #[must_use]
+    pub fn with_constant_hash(mut self, on: bool) -> Self {
+        self.hashing.constant_hash = on;
+        self
+    }
+
+    /// Finds the group of each selected row, new groups among them: `out[i]` becomes that of the
+    /// i-th selected row. Groups are numbered from 0 in the order of their first rows. What was in
+    /// `out` before is dropped.
+    ///
+    /// The columns have the declared value types, in any encoding; text and binary columns may have
+    /// another layout. Sorted or clustered rows, constant columns and combinations of small
+    /// dictionaries cost less than a look-up for each row.
+    ///
+    /// # Errors
+    /// `Internal` for columns of other types or lengths, `Unsupported` for texts of 4 GiB and more,
+    /// `ResourcesExhausted` for 2^32 - 1 groups. After an error the rows before it may have been
+    /// entered.
+    pub fn intern(
+        &mut self,
+        columns: &[&Column],
+        selection: &Selection,
+        buffers: &mut Buffers,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        let Self {
+            hashing,
+            groups,
+            memo,
+        } = self;
+        let result = resolve(hashing, groups, memo, columns, selection, buffers, out);
+        if result.is_err() {
+            memo.clear();
+        }
+        result
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.groups.table.len()
+    }
+
+    /// Whether there is no group.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes taken.
+    pub fn size(&self) -> usize {
+        let pieces: usize = self.groups.pieces.iter().map(Pieces::size).sum();
+        self.groups.table.size() + pieces + self.memo.size()
+    }
+
+    /// The hash of each group's key, which is that of [`hash_rows`](crate::hash::hash_rows) with
+    /// [`HASH_SEED`](super::HASH_SEED): tables of the same types agree on it.
+    pub fn hashes(&self) -> &[u64] {
+        self.groups.table.hashes()
+    }
+
+    /// The key columns of a range of groups, each of its declared type. Of equal values that differ
+    /// (-0.0 and 0.0) one stands for all: in nested columns the first that came, else 0.0.
+    ///
+    /// # Errors
+    /// `Internal` for groups that do not exist, `Unsupported` when a text column of 32-bit offsets
+    /// would have more than 2 GiB.
+    pub fn keys(&self, groups: Range<usize>) -> Result<Vec<Column>> {
+        columns(
+            &self.hashing.layout,
+            &self.groups.table,
+            &self.groups.pieces,
+            groups,
+        )
+    }
+}
+
+impl Lookup for Groups {
+    type Found = u32;
+
+    const UNKNOWN: u32 = u32::MAX;
+
+    fn look_up(
+        &mut self,
+        keys: &Keys,
+        rows: Option<&[u32]>,
+        hashes: &[u64],
+        out: &mut [u32],
+    ) -> Result<()> {
+        let before = self.table.len();
+        self.table.intern(keys, rows, hashes, out)?;
+        if self.pieces.is_empty() || before == self.table.len() {
+            return Ok(());
+        }
+        // New groups are numbered in the order of their first rows.
+        let mut next = before as u32;
+        let mut fresh = Vec::with_capacity(self.table.len() - before);
+        for (at, &group) in (0u32..).zip(out.iter()) {
+            if group == next {
+                let row = rows.and_then(|rows| rows.get(at as usize)).copied();
+                fresh.push(row.unwrap_or(at));
+                next += 1;
+            }
+        }
+        let stride = self.table.stride();
+        self.pieces
+            .iter_mut()
+            .try_for_each(|pieces| pieces.add(keys, stride, &fresh))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,552 @@
+//! Key columns of a batch as rows of words.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "rows have the layout's number of words, and a value's index is below the number of \
+              values: selected rows are below the batch's length and codes below the dictionary's"
+)]
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, UInt32Array, downcast_primitive, make_view,
+};
+use arrow::compute;
+use arrow::datatypes::{ArrowPrimitiveType, i256};
+use arrow::row::{RowConverter, SortField};
+use esker_datatypes::{
+    Buffers, Column, DataType, Encoding, Error, Result, Selection, is_binary, is_string,
+};
+
+use super::layout::{Field, KeyLayout, Kind, NULL_LENGTH, Place};
+use crate::bits::{self, Target};
+use crate::compare::bytes::{Bytes, INLINE};
+use crate::compare::nested::normalized;
+use crate::value::{Fixed, Key, Value};
+
+/// The keys of the selected rows of a batch, row by row.
+#[derive(Default)]
+pub(super) struct Keys {
+    len: usize,
+    /// The layout's number of words for each row.
+    words: Vec<u64>,
+    /// What the views at the beginning of the rows are views of.
+    texts: Vec<Text>,
+    /// The rows that the layout keeps apart.
+    nulls: Option<Vec<u64>>,
+}
+
+/// The values of a text column.
+pub(super) struct Text {
+    bytes: Bytes,
+    index: Index,
+    /// Of a nested column the values themselves, whose canonical bytes the others are.
+    nested: Option<ArrayRef>,
+}
+
+impl Text {
+    /// The value of a row that is not null.
+    #[inline]
+    pub(super) fn value(&self, row: usize) -> &[u8] {
+        self.bytes.value(self.index.at(row))
+    }
+
+    /// The values of a nested column, and where in them those of the rows stand.
+    pub(super) fn nested(&self) -> Option<(&ArrayRef, &Index)> {
+        self.nested.as_ref().map(|array| (array, &self.index))
+    }
+}
+
+/// Where in an array the values of the rows stand.
+pub(super) enum Index {
+    /// The i-th row's is the i-th.
+    Dense,
+    /// Rows of a batch, as listed.
+    Rows(Vec<u32>),
+    /// Codes of a dictionary; those of nulls may be any.
+    Codes(Vec<u32>),
+    /// All rows have the first.
+    One,
+}
+
+impl Index {
+    #[inline]
+    pub(super) fn at(&self, row: usize) -> usize {
+        match self {
+            Self::Dense => row,
+            Self::Rows(list) | Self::Codes(list) => list[row] as usize,
+            Self::One => 0,
+        }
+    }
+
+    /// Whether these are codes, so that a null need not be among the values.
+    pub(super) fn is_codes(&self) -> bool {
+        matches!(self, Self::Codes(_))
+    }
+
+    fn recycle(self, buffers: &mut Buffers) {
+        match self {
+            Self::Rows(list) | Self::Codes(list) => buffers.give(list),
+            Self::Dense | Self::One => {}
+        }
+    }
+}
+
+impl Keys {
+    /// The keys of the selected rows. The columns have the layout's types; text and binary columns
+    /// may have another layout of the same bytes.
+    ///
+    /// # Errors
+    /// `Internal` for columns of other types, `Unsupported` for texts of 4 GiB and more.
+    pub(super) fn new(
+        layout: &KeyLayout,
+        columns: &[&Column],
+        selection: &Selection,
+        buffers: &mut Buffers,
+    ) -> Result<Self> {
+        if columns.len() != layout.fields().len() {
+            return Err(Error::internal(format!(
+                "{} key columns where {} are due",
+                columns.len(),
+                layout.fields().len()
+            )));
+        }
+        let len = selection.count();
+        let mut words = buffers.take::<u64>(len * layout.words());
+        words.resize(len * layout.words(), 0);
+        let mut keys = Self {
+            len,
+            words,
+            texts: Vec::with_capacity(layout.texts()),
+            nulls: None,
+        };
+        for (field, column) in layout.fields().iter().zip(columns) {
+            check(field, column)?;
+            let nulls = null_rows(column, selection, buffers);
+            keys.put(layout, field, column, selection, nulls.as_deref(), buffers)?;
+            match (nulls, &mut keys.nulls) {
+                (Some(nulls), _) if !layout.nulls_apart() => buffers.give(nulls),
+                (Some(nulls), Some(all)) => {
+                    all.iter_mut()
+                        .zip(&nulls)
+                        .for_each(|(all, null)| *all |= null);
+                    buffers.give(nulls);
+                }
+                (Some(nulls), None) => keys.nulls = Some(nulls),
+                (None, _) => {}
+            }
+        }
+        Ok(keys)
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The words of all rows.
+    #[inline]
+    pub(super) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The texts that the rows begin with.
+    #[inline]
+    pub(super) fn texts(&self) -> &[Text] {
+        &self.texts
+    }
+
+    /// The rows that are kept apart, as bits.
+    pub(super) fn nulls(&self) -> Option<&[u64]> {
+        self.nulls.as_deref()
+    }
+
+    /// Whether a row is kept apart.
+    #[inline]
+    pub(super) fn is_null(&self, row: usize) -> bool {
+        self.nulls
+            .as_ref()
+            .is_some_and(|nulls| bits::is_set(nulls, row))
+    }
+
+    /// The bytes taken, those of the texts not counted.
+    pub(super) fn size(&self) -> usize {
+        let index = |text: &Text| match &text.index {
+            Index::Rows(list) | Index::Codes(list) => list.capacity() * size_of::<u32>(),
+            Index::Dense | Index::One => 0,
+        };
+        let indexes: usize = self.texts.iter().map(index).sum();
+        let nulls = self.nulls.as_ref().map_or(0, Vec::capacity);
+        (self.words.capacity() + nulls) * size_of::<u64>() + indexes
+    }
+
+    /// Gives the memory back.
+    pub(super) fn recycle(self, buffers: &mut Buffers) {
+        buffers.give(self.words);
+        if let Some(nulls) = self.nulls {
+            buffers.give(nulls);
+        }
+        for text in self.texts {
+            text.index.recycle(buffers);
+        }
+    }
+
+    /// Writes the values of a column.
+    fn put(
+        &mut self,
+        layout: &KeyLayout,
+        field: &Field,
+        column: &Column,
+        selection: &Selection,
+        nulls: Option<&[u64]>,
+        buffers: &mut Buffers,
+    ) -> Result<()> {
+        let stride = layout.words();
+        let place = match field.kind {
+            Kind::Null => return Ok(()),
+            Kind::Fixed(place) => place,
+            Kind::Text(number) | Kind::Nested(number) => Place {
+                word: number * 2,
+                shift: 0,
+                bits: 128,
+            },
+        };
+        let (array, index) = source(column, selection, buffers);
+        // An empty array: no rows, or a dictionary of which every row is null.
+        let empty = array.is_empty();
+        match field.kind {
+            Kind::Null => {}
+            Kind::Fixed(_) => {
+                if !empty {
+                    self.put_fixed(&array, &index, place, stride)?;
+                }
+                index.recycle(buffers);
+            }
+            Kind::Text(_) => {
+                let text = Text {
+                    bytes: Bytes::new(&array)?,
+                    index,
+                    nested: None,
+                };
+                self.put_text(text, empty, place, stride)?;
+            }
+            Kind::Nested(_) => {
+                let text = nested_text(array, index, buffers)?;
+                self.put_text(text, empty, place, stride)?;
+            }
+        }
+        let Some(nulls) = nulls else { return Ok(()) };
+        each_set(nulls, self.len, |row| {
+            let words = &mut self.words[row * stride..(row + 1) * stride];
+            for at in 0..place.bits.div_ceil(64) as usize {
+                words[place.word + at] &= !(place.mask() << place.shift);
+            }
+            match field.kind {
+                Kind::Text(_) | Kind::Nested(_) => words[place.word] = u64::from(NULL_LENGTH),
+                Kind::Null | Kind::Fixed(_) => {
+                    if let Some(null) = field.null {
+                        words[null.word] |= 1 << null.shift;
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn put_fixed(
+        &mut self,
+        array: &ArrayRef,
+        index: &Index,
+        place: Place,
+        stride: usize,
+    ) -> Result<()> {
+        let words = &mut self.words;
+        macro_rules! primitive {
+            ($type:ty) => {{
+                let values = <$type>::values(array.as_primitive::<$type>());
+                values_at(words, &values, index, place, stride);
+            }};
+        }
+        downcast_primitive! {
+            array.data_type() => (primitive),
+            DataType::Boolean => {
+                let values = array.as_boolean().values();
+                let bit = |at: usize| u64::from(values.value(at));
+                fill(words, place, stride, (0..self.len).map(|row| bit(index.at(row))));
+            }
+            other => return Err(Error::internal(format!("{other} as a key of fixed width"))),
+        }
+        Ok(())
+    }
+
+    fn put_text(&mut self, text: Text, empty: bool, place: Place, stride: usize) -> Result<()> {
+        let words = &mut self.words;
+        if let Bytes::LargeOffsets(array) = &text.bytes
+            && array.values().len() >= NULL_LENGTH as usize
+            && (0..array.len()).any(|row| array.value(row).len() >= NULL_LENGTH as usize)
+        {
+            return Err(Error::unsupported("a key of 4 GiB and more"));
+        }
+        if !empty {
+            let rows = (0..self.len).map(|row| text.index.at(row));
+            match &text.bytes {
+                Bytes::Views(array) => {
+                    let views = array.views();
+                    let view = |at: usize| view_key(views[at], || array.value(at));
+                    fill(words, place, stride, rows.map(view));
+                }
+                Bytes::Offsets(array) => {
+                    fill(
+                        words,
+                        place,
+                        stride,
+                        rows.map(|at| bytes_key(array.value(at))),
+                    );
+                }
+                Bytes::LargeOffsets(array) => {
+                    fill(
+                        words,
+                        place,
+                        stride,
+                        rows.map(|at| bytes_key(array.value(at))),
+                    );
+                }
+                Bytes::Fixed(array) => {
+                    fill(
+                        words,
+                        place,
+                        stride,
+                        rows.map(|at| bytes_key(array.value(at))),
+                    );
+                }
+            }
+        }
+        self.texts.push(text);
+        Ok(())
+    }
+}
+
+/// Whether a view's words tell only a part of the value.
+#[inline]
+pub(super) fn is_long(word: u64) -> bool {
+    let length = word as u32;
+    length > INLINE && length != NULL_LENGTH
+}
+
+/// Calls with the number of each bit that is set, of the first `len`.
+pub(super) fn each_set(words: &[u64], len: usize, mut call: impl FnMut(usize)) {
+    for (at, &word) in words.iter().enumerate() {
+        let mut word = word;
+        while word != 0 {
+            let row = at * 64 + word.trailing_zeros() as usize;
+            if row >= len {
+                return;
+            }
+            call(row);
+            word &= word - 1;
+        }
+    }
+}
+
+fn check(field: &Field, column: &Column) -> Result<()> {
+    let (want, found) = (field.value_type(), column.value_type());
+    let bytes = |data_type| is_string(data_type) || is_binary(data_type);
+    let same = match (want, found) {
+        (DataType::Timestamp(want, _), DataType::Timestamp(found, _)) => want == found,
+        (DataType::Decimal32(_, want), DataType::Decimal32(_, found))
+        | (DataType::Decimal64(_, want), DataType::Decimal64(_, found))
+        | (DataType::Decimal128(_, want), DataType::Decimal128(_, found))
+        | (DataType::Decimal256(_, want), DataType::Decimal256(_, found)) => want == found,
+        _ => bytes(want) && bytes(found) || want.equals_datatype(found),
+    };
+    if same {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{found} as a key of type {want}")))
+}
+
+/// The array that holds a column's values, and where in it those of the selected rows stand. Null
+/// rows stand anywhere.
+fn source(column: &Column, selection: &Selection, buffers: &mut Buffers) -> (ArrayRef, Index) {
+    match column.encoding() {
+        Encoding::Constant { value, .. } => (Arc::clone(value.as_array()), Index::One),
+        Encoding::Flat(array) => {
+            let index = match selection.rows() {
+                None => Index::Dense,
+                Some(rows) => {
+                    let mut list = buffers.take::<u32>(rows.len());
+                    list.extend_from_slice(rows);
+                    Index::Rows(list)
+                }
+            };
+            (Arc::clone(array), index)
+        }
+        Encoding::Dictionary { codes, values } => {
+            let mut list = buffers.take::<u32>(selection.count());
+            let codes_at = codes.values();
+            match selection.rows() {
+                None => list.extend_from_slice(codes_at),
+                Some(rows) => list.extend(rows.iter().map(|&row| codes_at[row as usize])),
+            }
+            if codes.null_count() > 0 {
+                // The code of a null row may lie outside of the values.
+                let end = values.len() as u32;
+                list.iter_mut()
+                    .filter(|code| **code >= end)
+                    .for_each(|code| *code = 0);
+            }
+            (Arc::clone(values), Index::Codes(list))
+        }
+    }
+}
+
+/// The selected rows that are null, as bits; `None` when none is.
+fn null_rows(column: &Column, selection: &Selection, buffers: &mut Buffers) -> Option<Vec<u64>> {
+    let nulls = column.nulls()?;
+    let count = selection.count();
+    let mut words = buffers.take::<u64>(bits::word_count(count));
+    match selection.rows() {
+        None => words.extend(nulls.inner().bit_chunks().iter_padded().map(|valid| !valid)),
+        Some(rows) => {
+            Target::Mask(&mut words).each(rows, true, |row| nulls.is_valid(row as usize));
+        }
+    }
+    words.truncate(bits::word_count(count));
+    Some(words)
+}
+
+/// The canonical bytes of nested values, which they share when they are equal.
+fn nested_text(array: ArrayRef, index: Index, buffers: &mut Buffers) -> Result<Text> {
+    // Making them costs much: for no row that is not selected.
+    let (array, index) = match index {
+        Index::Rows(rows) => {
+            let rows = UInt32Array::new(rows.into(), None);
+            let taken = compute::take(&array, &rows, None)?;
+            buffers.recycle_array(Arc::new(rows));
+            (taken, Index::Dense)
+        }
+        index => (array, index),
+    };
+    let converter = RowConverter::new(vec![SortField::new(array.data_type().clone())])?;
+    let rows = converter.convert_columns(&[normalized(&array)?])?;
+    let bytes: BinaryArray = rows.try_into_binary()?;
+    let bytes: ArrayRef = Arc::new(bytes);
+    Ok(Text {
+        bytes: Bytes::new(&bytes)?,
+        index,
+        nested: Some(array),
+    })
+}
+
+/// The key of a text whose view this is.
+#[inline]
+fn view_key<'a>(view: u128, value: impl FnOnce() -> &'a [u8]) -> u128 {
+    if view as u32 <= INLINE {
+        return view;
+    }
+    let last = value().last_chunk::<8>();
+    let last = last.map_or(0, |last| u64::from_le_bytes(*last));
+    u128::from(view as u64) | u128::from(last) << 64
+}
+
+#[inline]
+fn bytes_key(bytes: &[u8]) -> u128 {
+    view_key(make_view(bytes, 0, 0), || bytes)
+}
+
+/// Writes the keys of values of a fixed width.
+fn values_at<V: Value<Key: KeyWords>>(
+    words: &mut [u64],
+    values: &[V],
+    index: &Index,
+    place: Place,
+    stride: usize,
+) {
+    match index {
+        Index::Dense => fill(words, place, stride, values.iter().map(|value| value.key())),
+        Index::Rows(list) | Index::Codes(list) => {
+            let key = |&at: &u32| values[at as usize].key();
+            fill(words, place, stride, list.iter().map(key));
+        }
+        Index::One => fill(words, place, stride, std::iter::repeat(values[0].key())),
+    }
+}
+
+/// Writes a key into each row. The bits where it goes are zero.
+#[inline]
+fn fill<K: KeyWords>(
+    words: &mut [u64],
+    place: Place,
+    stride: usize,
+    keys: impl Iterator<Item = K>,
+) {
+    if stride == 1 {
+        let rows = words.iter_mut().map(std::slice::from_mut);
+        rows.zip(keys).for_each(|(row, key)| key.put(row, place));
+        return;
+    }
+    let rows = words.chunks_exact_mut(stride);
+    rows.zip(keys)
+        .for_each(|(row, key)| key.put(&mut row[place.word..], place));
+}
+
+/// A key as words of a row.
+pub(super) trait KeyWords: Key {
+    /// Writes the key to the place, which the first of the words begins.
+    fn put(self, words: &mut [u64], place: Place);
+
+    /// Reads what was put.
+    fn get(words: &[u64], place: Place) -> Self;
+}
+
+impl KeyWords for u64 {
+    #[inline]
+    fn put(self, words: &mut [u64], place: Place) {
+        words[0] |= (self & place.mask()) << place.shift;
+    }
+
+    #[inline]
+    fn get(words: &[u64], place: Place) -> Self {
+        words[0] >> place.shift & place.mask()
+    }
+}
+
+impl KeyWords for u128 {
+    #[inline]
+    fn put(self, words: &mut [u64], _place: Place) {
+        words[0] = self as u64;
+        words[1] = (self >> 64) as u64;
+    }
+
+    #[inline]
+    fn get(words: &[u64], _place: Place) -> Self {
+        u128::from(words[0]) | u128::from(words[1]) << 64
+    }
+}
+
+impl KeyWords for i256 {
+    #[inline]
+    fn put(self, words: &mut [u64], place: Place) {
+        let (low, high) = self.to_parts();
+        low.put(words, place);
+        (high as u128).put(&mut words[2..], place);
+    }
+
+    #[inline]
+    fn get(words: &[u64], place: Place) -> Self {
+        Self::from_parts(
+            u128::get(words, place),
+            u128::get(&words[2..], place) as i128,
+        )
+    }
+}
+
+/// A value of an Arrow type out of the words of a row.
+#[inline]
+pub(super) fn native<T: Fixed<Value: Value<Key: KeyWords>>>(
+    words: &[u64],
+    place: Place,
+) -> <T as ArrowPrimitiveType>::Native {
+    let key = <<T::Value as Value>::Key as KeyWords>::get(&words[place.word..], place);
+    T::native(T::Value::of_key(key))
+}
