@@ -29,8 +29,8 @@ mod planner;
 mod query;
 
 pub use operators::{
-    Delivery, EmptySource, FilterExec, LimitExec, ProjectionExec, ResultSink, ScanExec,
-    ScanOptions, WriteExec,
+    Delivery, EmptySource, EquiKeys, FilterExec, HashJoinExec, JoinSpec, LimitExec,
+    NestedLoopJoinExec, ProjectionExec, ResultSink, ScanExec, ScanOptions, WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
 pub use plan::{PhysicalChild, PhysicalPlan, Role};

@@ -1,5 +1,8 @@
 //! From relations to operators.
 
+/// Joins.
+mod join;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ pub trait ExtensionPlanner: Send + Sync + Debug {
 pub struct Planner {
     batch_size: usize,
     dictionary_strings: bool,
+    constant_hash: bool,
     extensions: Vec<Arc<dyn ExtensionPlanner>>,
 }
 
@@ -43,6 +47,7 @@ impl Planner {
         Self {
             batch_size: batch_size.max(1),
             dictionary_strings: false,
+            constant_hash: false,
             extensions: Vec::new(),
         }
     }
@@ -51,6 +56,13 @@ impl Planner {
     #[must_use]
     pub fn with_dictionary_strings(mut self, on: bool) -> Self {
         self.dictionary_strings = on;
+        self
+    }
+
+    /// A verification setting: in hash tables all keys have the same hash.
+    #[must_use]
+    pub fn with_constant_hash(mut self, on: bool) -> Self {
+        self.constant_hash = on;
         self
     }
 
@@ -98,10 +110,8 @@ impl Planner {
             }
             LogicalPlan::Filter(filter) => self.filter(filter, &inputs)?,
             LogicalPlan::Projection(projection) => self.projection(projection, &inputs)?,
-            LogicalPlan::Aggregate(_)
-            | LogicalPlan::Join(_)
-            | LogicalPlan::Sort(_)
-            | LogicalPlan::Distinct(_) => {
+            LogicalPlan::Join(join) => return self.join(join, id, inputs),
+            LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_) | LogicalPlan::Distinct(_) => {
                 return Err(Error::unsupported(format!("running {}", node.line())));
             }
             LogicalPlan::Limit(limit) => {

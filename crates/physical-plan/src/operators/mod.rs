@@ -2,6 +2,7 @@
 
 mod empty;
 mod filter;
+mod join;
 mod limit;
 mod projection;
 mod result;
@@ -10,6 +11,7 @@ mod write;
 
 pub use empty::EmptySource;
 pub use filter::FilterExec;
+pub use join::{EquiKeys, HashJoinExec, JoinSpec, NestedLoopJoinExec};
 pub use limit::LimitExec;
 pub use projection::ProjectionExec;
 pub use result::{Delivery, ResultSink};
