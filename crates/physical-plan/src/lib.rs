@@ -29,8 +29,9 @@ mod planner;
 mod query;
 
 pub use operators::{
-    Delivery, DistinctExec, EmptySource, FilterExec, HashAggregateExec, LimitExec, ProjectionExec,
-    ResultSink, ScanExec, ScanOptions, WriteExec,
+    Delivery, DistinctExec, EmptySource, EquiKeys, FilterExec, HashAggregateExec, HashJoinExec,
+    JoinSpec, LimitExec, NestedLoopJoinExec, ProjectionExec, ResultSink, ScanExec, ScanOptions,
+    WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
 pub use plan::{PhysicalChild, PhysicalPlan, Role};

@@ -2,6 +2,8 @@
 
 /// Aggregations and distinct.
 mod aggregate;
+/// Joins.
+mod join;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -116,7 +118,8 @@ impl Planner {
                 aggregate::aggregate(self, node, input_schema(&inputs)?)?
             }
             LogicalPlan::Distinct(node) => aggregate::distinct(self, node, input_schema(&inputs)?)?,
-            LogicalPlan::Join(_) | LogicalPlan::Sort(_) => {
+            LogicalPlan::Join(join) => return self.join(join, id, inputs),
+            LogicalPlan::Sort(_) => {
                 return Err(Error::unsupported(format!("running {}", node.line())));
             }
             LogicalPlan::Limit(limit) => {

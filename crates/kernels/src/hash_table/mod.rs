@@ -1,11 +1,14 @@
 //! Hash tables of keys of any types.
 //!
-//! [`GroupTable`] numbers the distinct keys of the rows it meets: grouping and distinct. Whatever
-//! the types and encodings of the key columns are, they become rows of words, and words are
-//! compared.
+//! `GroupTable` numbers the distinct keys of the rows it meets: grouping and distinct.
+//! `JoinTable` is built once of chunks of rows and tells each row of another input which of them
+//! have its key. Whatever the types and encodings of the key columns are, they become rows of
+//! words, and words are compared.
 
 /// Groups.
 mod group;
+/// Rows to join with.
+mod join;
 /// Rows of words.
 mod layout;
 /// Rows to look up.
@@ -18,6 +21,7 @@ mod values;
 mod words;
 
 pub use group::GroupTable;
+pub use join::{JoinKeys, JoinPart, JoinTable, KeyChunk, Match, ProbeState};
 
 /// The seed of the [hashes of rows](crate::hash::hash_rows) that the tables of this module use.
 pub const HASH_SEED: u64 = 0x9216_d5d9_8979_fb1b;

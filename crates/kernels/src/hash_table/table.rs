@@ -19,7 +19,7 @@ use super::layout::KeyLayout;
 use super::words::{Keys, is_long};
 
 /// So many rows are looked up at a time.
-const BLOCK: usize = 128;
+pub(super) const BLOCK: usize = 128;
 /// A table has at least this many slots.
 const SMALLEST: usize = 64;
 /// Up to this many slots it grows fourfold.
@@ -59,7 +59,7 @@ impl KeyTable {
         }
     }
 
-    /// How many keys there are.
+    /// How many keys there are; of a [sealed](Self::seal) table this is not known.
     pub(super) fn len(&self) -> usize {
         self.hashes.len()
     }
@@ -72,6 +72,13 @@ impl KeyTable {
     /// The number of words of a key.
     pub(super) fn stride(&self) -> usize {
         self.stride
+    }
+
+    /// Drops what only a table that still grows needs.
+    pub(super) fn seal(&mut self) {
+        self.hashes = Vec::new();
+        self.words.shrink_to_fit();
+        self.arena.shrink_to_fit();
     }
 
     /// The words of all keys.
@@ -100,6 +107,17 @@ impl KeyTable {
         let words = [&self.slots, &self.words, &self.hashes, &self.places];
         let words: usize = words.iter().map(|list| list.capacity()).sum();
         words * size_of::<u64>() + self.arena.capacity()
+    }
+
+    /// Makes room for so many more keys.
+    pub(super) fn reserve(&mut self, keys: usize) {
+        let all = self.len() + keys;
+        let slots = (all * 8 / 5 + 1).next_power_of_two();
+        if slots > self.slots.len() {
+            self.rebuild(slots);
+        }
+        self.hashes.reserve(keys);
+        self.words.reserve(keys * self.stride);
     }
 
     /// Writes the number of each row's key; new keys are entered, in the order of the rows. `rows`

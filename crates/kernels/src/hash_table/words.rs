@@ -169,6 +169,17 @@ impl Keys {
             .is_some_and(|nulls| bits::is_set(nulls, row))
     }
 
+    /// The bytes taken, those of the texts not counted.
+    pub(super) fn size(&self) -> usize {
+        let index = |text: &Text| match &text.index {
+            Index::Rows(list) | Index::Codes(list) => list.capacity() * size_of::<u32>(),
+            Index::Dense | Index::One => 0,
+        };
+        let indexes: usize = self.texts.iter().map(index).sum();
+        let nulls = self.nulls.as_ref().map_or(0, Vec::capacity);
+        (self.words.capacity() + nulls) * size_of::<u64>() + indexes
+    }
+
     /// Gives the memory back.
     pub(super) fn recycle(self, buffers: &mut Buffers) {
         buffers.give(self.words);

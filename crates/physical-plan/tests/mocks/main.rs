@@ -9,6 +9,7 @@
 mod csv_writer;
 mod failures;
 mod full_join;
+mod join;
 mod limit;
 mod spilling_sort;
 mod stress;

@@ -1,0 +1,252 @@
+//! Matches against an oracle that compares each probe row with each build row.
+
+use arrow::array::{ArrayRef, Int64Array, StringViewArray, UInt32Array};
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{Plain, Recipe, families, recipes};
+
+/// The only caller of the table: the matches of all probe rows.
+fn check(types: &[DataType], build: &[(Vec<Column>, usize)], probe: &[(Vec<Column>, Selection)]) {
+    for (nulls_equal, constant_hash, parts) in [
+        (false, false, 1),
+        (true, false, 1),
+        (false, false, 4),
+        (true, false, 2),
+        (false, true, 1),
+        (true, true, 8),
+    ] {
+        let mut buffers = Buffers::default();
+        let keys = Arc::new(JoinKeys::new(types, nulls_equal, constant_hash).unwrap());
+        let mut chunks = Vec::new();
+        let mut rows: Vec<(u32, Vec<Plain>)> = Vec::new();
+        let key = |columns: &[&Column], row| -> Vec<Plain> {
+            columns
+                .iter()
+                .map(|column| Plain::at(column, row))
+                .collect()
+        };
+        let null = |key: &[Plain]| !nulls_equal && key.iter().any(Plain::is_null);
+        for (number, (columns, len)) in (0u32..).zip(build) {
+            let columns: Vec<&Column> = columns.iter().collect();
+            chunks.push(keys.prepare(&columns, *len, &mut buffers).unwrap());
+            let named = (0..*len).map(|row| (number << 16 | row as u32, key(&columns, row)));
+            rows.extend(named.filter(|(_, key)| !null(key)));
+        }
+        let built = (0..parts).map(|part| JoinTable::build_part(&keys, &chunks, part, parts));
+        let built = built.collect::<Result<Vec<_>>>().unwrap();
+        drop(chunks);
+        let table = JoinTable::assemble(keys, built);
+        assert_eq!(table.rows(), rows.len());
+        let same = |a: &[Plain], b: &[Plain]| a.iter().zip(b).all(|(a, b)| a.order(b).is_eq());
+        let unique = rows.iter().enumerate();
+        let unique =
+            unique.map(|(at, (_, key))| rows[..at].iter().all(|(_, other)| !same(other, key)));
+        assert_eq!(
+            table.is_unique(),
+            unique.collect::<Vec<_>>().iter().all(|&unique| unique)
+        );
+        let (mut state, mut found) = (ProbeState::default(), vec![Match::NONE]);
+        for (columns, selection) in probe {
+            let columns: Vec<&Column> = columns.iter().collect();
+            table
+                .probe(&columns, selection, &mut state, &mut buffers, &mut found)
+                .unwrap();
+            assert_eq!(found.len(), selection.count());
+            for (row, &found) in selection.iter().zip(&found) {
+                let key = key(&columns, row);
+                let want = rows
+                    .iter()
+                    .filter(|(_, other)| !null(&key) && same(other, &key));
+                let want: Vec<u32> = want.map(|(name, _)| *name).collect();
+                assert_eq!(table.matches(found), want, "row {row} of {columns:?}");
+                assert_eq!(
+                    (found.len(), found.is_empty()),
+                    (want.len(), want.is_empty())
+                );
+            }
+        }
+        assert!(table.size() > 0);
+    }
+}
+
+/// The columns of a chunk or batch, of any layout that the types allow.
+fn columns(types: &[Vec<DataType>], recipes: &[Recipe], pick: usize) -> Vec<Column> {
+    let columns = types.iter().zip(recipes);
+    columns
+        .map(|(family, recipe)| recipe.column(&family[pick % family.len()]))
+        .collect()
+}
+
+/// One to three types, each with those that the other side may have.
+fn types() -> impl Strategy<Value = Vec<Vec<DataType>>> {
+    prop::collection::vec((0..families().len() + 6, any::<usize>()), 1..4).prop_map(|picks| {
+        let families = families();
+        let pick = |(at, which): (usize, usize)| match at.checked_sub(6) {
+            // Text and binary twice as often, of any layout.
+            None => families[at % 2].clone(),
+            Some(at) if at < 2 => families[at].clone(),
+            Some(at) => vec![families[at][which % families[at].len()].clone()],
+        };
+        picks.into_iter().map(pick).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn columns_of_every_type_and_encoding(
+        types in types(),
+        build in prop::collection::vec((recipes(3), any::<usize>()), 0..4),
+        probe in prop::collection::vec((recipes(3), any::<usize>()), 1..3),
+    ) {
+        let side = |batches: &[((Vec<Recipe>, Selection), usize)]| -> Vec<_> {
+            batches
+                .iter()
+                .map(|((recipes, selection), pick)| {
+                    (columns(&types, recipes, *pick), selection.clone())
+                })
+                .collect()
+        };
+        let build = side(&build).into_iter().map(|(columns, s)| (columns, s.len()));
+        let build: Vec<_> = build.collect();
+        let declared: Vec<DataType> = types.iter().map(|family| family[0].clone()).collect();
+        check(&declared, &build, &side(&probe));
+    }
+}
+
+fn numbers(values: impl IntoIterator<Item = i64>) -> Column {
+    Column::flat(Arc::new(Int64Array::from_iter_values(values)))
+}
+
+/// A table of number columns, in parts.
+fn table_of(chunks: &[Column], parts: usize) -> JoinTable {
+    let mut buffers = Buffers::default();
+    let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false).unwrap());
+    let chunk = |column: &Column| keys.prepare(&[column], column.len(), &mut buffers).unwrap();
+    let chunks: Vec<KeyChunk> = chunks.iter().map(chunk).collect();
+    let part = |part| JoinTable::build_part(&keys, &chunks, part, parts).unwrap();
+    let built = (0..parts).map(part).collect();
+    JoinTable::assemble(keys, built)
+}
+
+/// The matches of a column of numbers.
+fn probe(table: &JoinTable, column: &Column, state: &mut ProbeState) -> Vec<Vec<u32>> {
+    let mut found = Vec::new();
+    let all = Selection::all(column.len());
+    table
+        .probe(&[column], &all, state, &mut Buffers::default(), &mut found)
+        .unwrap();
+    found
+        .iter()
+        .map(|&found| table.matches(found).to_vec())
+        .collect()
+}
+
+#[test]
+fn many_rows_are_partitioned() {
+    const ROWS: i64 = 30_000;
+    let chunks: Vec<Column> = (0..3)
+        .map(|chunk| numbers((0..ROWS).map(|row| (row * 3 + chunk) * 1_000_003)))
+        .collect();
+    for parts in [1, 2, 16] {
+        let table = table_of(&chunks, parts);
+        assert!(table.is_unique());
+        assert_eq!(table.rows() as i64, 3 * ROWS);
+        let found = probe(
+            &table,
+            &numbers((0..3 * ROWS + 9).map(|key| key * 1_000_003)),
+            &mut ProbeState::default(),
+        );
+        for (key, found) in found.iter().enumerate() {
+            let key = key as u32;
+            let want = ((key % 3) << 16) | (key / 3);
+            let exists = i64::from(key) < 3 * ROWS;
+            assert_eq!(
+                found.as_slice(),
+                if exists {
+                    std::slice::from_ref(&want)
+                } else {
+                    &[]
+                }
+            );
+        }
+    }
+}
+
+#[test]
+fn full_chunks_of_few_keys() {
+    let chunks = [numbers((0..65_536).map(|row| row % 7)), numbers([3, 3])];
+    for parts in [1, 4] {
+        let table = table_of(&chunks, parts);
+        let found = probe(&table, &numbers([3, 7, 6]), &mut ProbeState::default());
+        let mut threes: Vec<u32> = (0..65_536).filter(|row| row % 7 == 3).collect();
+        threes.extend([1 << 16, 1 << 16 | 1]);
+        assert_eq!(found[0], threes);
+        assert!(found[1].is_empty() && found[2].len() == 65_536 / 7);
+        assert!(!table.is_unique());
+    }
+}
+
+#[test]
+fn a_state_may_see_several_tables() {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let codes = UInt32Array::from(vec![Some(0), Some(1), Some(0), None]);
+    let column = Column::dictionary(codes, values);
+    let mut state = ProbeState::default();
+    let (one, two) = (
+        table_of(&[numbers([1])], 1),
+        table_of(&[numbers([0, 2])], 1),
+    );
+    for _ in 0..2 {
+        assert_eq!(
+            probe(&one, &column, &mut state),
+            [vec![0], vec![], vec![0], vec![]]
+        );
+        assert_eq!(
+            probe(&two, &column, &mut state),
+            [vec![], vec![1], vec![], vec![]]
+        );
+    }
+}
+
+#[test]
+fn long_texts_outlive_their_chunks() {
+    let text = |n: usize| format!("the same beginning {n} and the same end");
+    let texts = |range: std::ops::Range<usize>| {
+        Column::flat(Arc::new(StringViewArray::from_iter_values(range.map(text))))
+    };
+    let build = [
+        (vec![texts(0..20)], 20),
+        (vec![texts(10..30)], 20),
+        (vec![texts(0..0)], 0),
+    ];
+    check(
+        &[DataType::Utf8View],
+        &build,
+        &[(vec![texts(5..40)], Selection::all(35))],
+    );
+}
+
+#[test]
+fn nothing_to_join_with() {
+    check(
+        &[DataType::Int64],
+        &[],
+        &[(vec![numbers([1])], Selection::all(1))],
+    );
+    check(&[], &[(vec![], 2)], &[(vec![], Selection::all(3))]);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let mut buffers = Buffers::default();
+    let keys = JoinKeys::new(&[DataType::Int64], false, false).unwrap();
+    let large = numbers(0..65_537);
+    assert!(keys.prepare(&[&large], 65_537, &mut buffers).is_err());
+    assert!(keys.prepare(&[&large], 3, &mut buffers).is_err());
+    assert!(keys.prepare(&[], 3, &mut buffers).is_err());
+    assert!(JoinTable::build_part(&keys, &[], 0, 3).is_err());
+    assert!(JoinTable::build_part(&keys, &[], 2, 2).is_err());
+}

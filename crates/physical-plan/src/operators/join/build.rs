@@ -1,0 +1,443 @@
+//! The sink of a join's build side: keeps the batches, then makes chunks and a table of them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use esker_datatypes::{Batch, Column, DataType, Error, Order, Result, Schema};
+use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk};
+use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of, plan_chunks};
+use esker_logical_expr::Expr;
+use esker_runtime::{Reservation, TaskContext};
+
+use super::Shared;
+use super::built::{Built, Marks};
+use crate::expression::{Program, ProgramState};
+use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Streaming};
+
+/// A table of fewer rows is built by one task.
+const ONE_PART: usize = CHUNK_ROWS;
+/// What a row takes in the table, roughly: asked for before the table is built.
+const ROW_BYTES: u64 = 16;
+
+/// How the keys of build rows are made of what is kept of them.
+pub(super) struct BuildKeys {
+    keys: Arc<JoinKeys>,
+    /// Positions in the input of what is kept for the keys alone.
+    extra: Vec<usize>,
+    /// Keys that are more than a column, kept behind those.
+    computed: Option<Arc<Program>>,
+    /// Where each key stands in what is kept.
+    at: Vec<usize>,
+}
+
+impl BuildKeys {
+    /// Keys over the columns of the build side, of which the payload is kept anyway.
+    pub(super) fn new(
+        keys: JoinKeys,
+        exprs: &[&Expr],
+        schema: &Schema,
+        payload: &[(usize, DataType)],
+    ) -> Result<Self> {
+        let column = |expr: &Expr| match expr {
+            Expr::Column(column) => column.id().and_then(|id| schema.index_of(id)),
+            _ => None,
+        };
+        let mut kept: Vec<usize> = payload.iter().map(|(at, _)| *at).collect();
+        for at in exprs.iter().filter_map(|expr| column(expr)) {
+            if !kept.contains(&at) {
+                kept.push(at);
+            }
+        }
+        let mut computed = Vec::new();
+        let at = exprs.iter().map(|expr| {
+            let known = column(expr).and_then(|at| kept.iter().position(|&other| other == at));
+            known.unwrap_or_else(|| {
+                computed.push(*expr);
+                kept.len() + computed.len() - 1
+            })
+        });
+        let at = at.collect();
+        let computed = (!computed.is_empty()).then(|| Program::compile(&computed, schema));
+        Ok(Self {
+            keys: Arc::new(keys),
+            extra: kept.split_off(payload.len()),
+            computed: computed.transpose()?,
+            at,
+        })
+    }
+}
+
+/// Keeps the build side.
+///
+/// Row ids ascend with the order of the input for any number of workers: batches are put in order
+/// before they are cut into chunks.
+pub(super) struct BuildSink {
+    shared: Arc<Shared>,
+    keys: Option<Arc<BuildKeys>>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The rows so far, where there must not be more than one.
+    single: AtomicUsize,
+    building: Mutex<Building>,
+}
+
+/// What one stage leaves to the next.
+#[derive(Default)]
+struct Building {
+    batches: Vec<Kept>,
+    rows: usize,
+    lengths: Vec<usize>,
+    chunks: Vec<Option<Chunk>>,
+    columns: Vec<Option<Chunked>>,
+    parts: Vec<Option<JoinPart>>,
+    memory: Vec<Reservation>,
+}
+
+/// What is kept of a batch: the payload, and what the keys are made of.
+struct Kept {
+    order: Order,
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+struct Chunk {
+    payload: Vec<Column>,
+    keys: Option<KeyChunk>,
+}
+
+impl std::fmt::Debug for BuildSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BuildSink")
+            .field("keys", &self.keys.as_ref().map(|keys| keys.at.len()))
+            .field("payload", &self.shared.payload)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Building> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Building {
+    /// Changes what is reserved to so many bytes.
+    fn resize(&mut self, bytes: u64) -> Result<()> {
+        let held: u64 = self.memory.iter().map(Reservation::size).sum();
+        if let Some(more) = bytes.checked_sub(held) {
+            return match self.memory.first_mut() {
+                Some(memory) => memory.try_grow(more),
+                None => Ok(()),
+            };
+        }
+        let mut over = held - bytes;
+        for memory in &mut self.memory {
+            let before = memory.size();
+            memory.shrink(over);
+            over -= before - memory.size();
+        }
+        Ok(())
+    }
+
+    /// Adds so many bytes to what is reserved.
+    fn grow(&mut self, bytes: u64) -> Result<()> {
+        match self.memory.first_mut() {
+            Some(memory) => memory.try_grow(bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+impl BuildSink {
+    pub(super) fn new(shared: Arc<Shared>, keys: Option<BuildKeys>) -> Self {
+        Self {
+            shared,
+            keys: keys.map(Arc::new),
+            state: Arc::default(),
+        }
+    }
+
+    /// Puts the batches in order: tasks that make a chunk each, and its keys.
+    fn chunk_tasks(&self) -> Result<Vec<FinalizeTask>> {
+        let mut building = self.state.lock();
+        if self.shared.single && self.state.single.load(Ordering::Relaxed) > 1 {
+            return Err(Error::invalid_input(
+                "the right side of this join must not have more than one row, but it has",
+            ));
+        }
+        let mut batches = std::mem::take(&mut building.batches);
+        batches.sort_unstable_by_key(|kept| kept.order);
+        let lengths: Vec<usize> = batches.iter().map(|kept| kept.rows).collect();
+        let plan = plan_chunks(&lengths);
+        if plan.len() >= CHUNK_ROWS {
+            return Err(Error::resources_exhausted(format!(
+                "{} keeps 2^32 rows of its build side at most",
+                self.shared.name
+            )));
+        }
+        building.rows = lengths.iter().sum();
+        building.chunks.resize_with(plan.len(), || None);
+        let rows_of = |chunk: &Vec<(usize, std::ops::Range<usize>)>| -> usize {
+            chunk.iter().map(|(_, rows)| rows.len()).sum()
+        };
+        building.lengths = plan.iter().map(rows_of).collect();
+        let lengths = building.lengths.clone();
+        drop(building);
+        let mut tasks: Vec<FinalizeTask> = Vec::with_capacity(plan.len());
+        for (number, (mut parts, rows)) in plan.into_iter().zip(lengths).enumerate() {
+            // Each task holds its own batches, which are gone when their chunk is made.
+            let mut own = Vec::with_capacity(parts.len());
+            for (at, rows) in &mut parts {
+                let Some(kept) = batches.get_mut(*at) else {
+                    continue;
+                };
+                // Behind its last row nobody else wants the batch.
+                own.push(if rows.end == kept.rows {
+                    std::mem::take(&mut kept.columns)
+                } else {
+                    kept.columns.clone()
+                });
+                *at = own.len() - 1;
+            }
+            let (state, keys) = (Arc::clone(&self.state), self.keys.clone());
+            let width = self.shared.payload.len();
+            tasks.push(Box::new(move |cx| {
+                let mut columns = chunk_of(&own, &parts)?;
+                drop(own);
+                let prepared = match keys {
+                    None => None,
+                    Some(keys) => {
+                        let of = |&at: &usize| columns.get(at);
+                        let of_keys: Vec<&Column> = keys.at.iter().filter_map(of).collect();
+                        Some(keys.keys.prepare(&of_keys, rows, &mut cx.buffers)?)
+                    }
+                };
+                columns.truncate(width);
+                let bytes = prepared.as_ref().map_or(0, KeyChunk::size) as u64;
+                let mut building = state.lock();
+                building.grow(bytes)?;
+                if let Some(chunk) = building.chunks.get_mut(number) {
+                    *chunk = Some(Chunk {
+                        payload: columns,
+                        keys: prepared,
+                    });
+                }
+                Ok(())
+            }));
+        }
+        if tasks.is_empty() {
+            self.publish()?;
+        }
+        Ok(tasks)
+    }
+
+    /// The chunks are made: tasks that make a column, and tasks that build a part of the table.
+    fn table_tasks(&self, threads: usize) -> Result<Vec<FinalizeTask>> {
+        let mut building = self.state.lock();
+        let width = self.shared.payload.len();
+        let mut columns: Vec<Vec<Column>> = Vec::with_capacity(width);
+        columns.resize_with(width, || Vec::with_capacity(building.chunks.len()));
+        let mut keys = Vec::with_capacity(building.chunks.len());
+        for chunk in std::mem::take(&mut building.chunks).into_iter().flatten() {
+            for (column, part) in columns.iter_mut().zip(chunk.payload) {
+                column.push(part);
+            }
+            keys.extend(chunk.keys);
+        }
+        building.columns.resize_with(width, || None);
+        let mut tasks: Vec<FinalizeTask> = Vec::new();
+        if let Some(build_keys) = &self.keys {
+            let parts = if building.rows < ONE_PART {
+                1
+            } else {
+                threads.next_power_of_two()
+            };
+            let bytes = building.rows as u64 * ROW_BYTES;
+            building.grow(bytes)?;
+            building.parts.resize_with(parts, || None);
+            let chunks = Arc::new(keys);
+            for part in 0..parts {
+                let (keys, chunks) = (Arc::clone(&build_keys.keys), Arc::clone(&chunks));
+                let state = Arc::clone(&self.state);
+                tasks.push(Box::new(move |_| {
+                    let built = JoinTable::build_part(&keys, &chunks, part, parts)?;
+                    if let Some(slot) = state.lock().parts.get_mut(part) {
+                        *slot = Some(built);
+                    }
+                    Ok(())
+                }));
+            }
+        }
+        for (number, chunks) in columns.into_iter().enumerate() {
+            let (shared, state) = (Arc::clone(&self.shared), Arc::clone(&self.state));
+            tasks.push(Box::new(move |_| {
+                let Some((_, data_type)) = shared.payload.get(number) else {
+                    return Ok(());
+                };
+                let column = Chunked::new(data_type, constant_if_one(chunks)?)?;
+                if let Some(slot) = state.lock().columns.get_mut(number) {
+                    *slot = Some(column);
+                }
+                Ok(())
+            }));
+        }
+        drop(building);
+        if tasks.is_empty() {
+            self.publish()?;
+        }
+        Ok(tasks)
+    }
+
+    /// All is made: now the probe may read it.
+    fn publish(&self) -> Result<()> {
+        let mut building = self.state.lock();
+        let rows = building.rows;
+        let parts: Vec<JoinPart> = std::mem::take(&mut building.parts)
+            .into_iter()
+            .flatten()
+            .collect();
+        let table = match &self.keys {
+            Some(keys) if !parts.is_empty() => {
+                Some(JoinTable::assemble(Arc::clone(&keys.keys), parts))
+            }
+            _ => None,
+        };
+        let chunks = std::mem::take(&mut building.lengths);
+        let mut all = Vec::new();
+        if self.keys.is_none() {
+            all.reserve_exact(rows);
+            for (chunk, &rows) in (0..).zip(&chunks) {
+                let first: u32 = chunk << 16;
+                all.extend((0..rows as u32).map(|row| first | row));
+            }
+        }
+        let mut columns = std::mem::take(&mut building.columns).into_iter();
+        let mut payload = Vec::with_capacity(self.shared.payload.len());
+        for (_, data_type) in &self.shared.payload {
+            // Without rows, nobody has made the columns.
+            let column = match columns.next().flatten() {
+                Some(column) => column,
+                None => Chunked::new(data_type, Vec::new())?,
+            };
+            payload.push((data_type.clone(), column));
+        }
+        let marks = match self.shared.rest {
+            Some(_) => Marks::new(&chunks),
+            None => Marks::default(),
+        };
+        let mut built = Built {
+            chunks,
+            payload,
+            table,
+            all,
+            marks,
+            memory: Vec::new(),
+        };
+        building.resize(built.size())?;
+        built.memory = std::mem::take(&mut building.memory);
+        drop(building);
+        match self.shared.built.set(built) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Error::internal("a build side is built twice")),
+        }
+    }
+}
+
+/// The only row of a column stands for all rows of the result.
+fn constant_if_one(mut chunks: Vec<Column>) -> Result<Vec<Column>> {
+    if let [column] = chunks.as_mut_slice()
+        && column.len() == 1
+    {
+        let value = column.value(0)?;
+        *column = Column::constant(value, 1).with_declared_type(column.data_type());
+    }
+    Ok(chunks)
+}
+
+impl Sink for BuildSink {
+    fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn LocalSink>> {
+        Ok(Box::new(LocalBuild {
+            shared: Arc::clone(&self.shared),
+            keys: self.keys.clone(),
+            state: Arc::clone(&self.state),
+            batches: Vec::new(),
+            memory: cx.query.memory().reserve(self.shared.name),
+            program: ProgramState::default(),
+        }))
+    }
+
+    fn finalize(&self, stage: usize, cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+        match stage {
+            0 => self.chunk_tasks(),
+            1 => self.table_tasks(cx.query.threads()),
+            _ => {
+                self.publish()?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn held(&self) -> u64 {
+        self.shared.built.get().map_or(0, Built::size)
+    }
+
+    fn needs_dense(&self) -> bool {
+        true
+    }
+
+    fn streaming(&self) -> Streaming {
+        Streaming::Refuse("a join needs all rows of one of its sides first")
+    }
+}
+
+struct LocalBuild {
+    shared: Arc<Shared>,
+    keys: Option<Arc<BuildKeys>>,
+    state: Arc<State>,
+    batches: Vec<Kept>,
+    memory: Reservation,
+    program: ProgramState,
+}
+
+impl LocalSink for LocalBuild {
+    fn consume(&mut self, input: &mut Batch, cx: &mut TaskContext) -> Result<SinkStatus> {
+        let rows = input.rows();
+        if rows == 0 {
+            return Ok(SinkStatus::NeedInput);
+        }
+        let payload = self.shared.payload.iter().map(|(at, _)| at);
+        let extra = self.keys.iter().flat_map(|keys| &keys.extra);
+        let kept = payload.chain(extra);
+        let mut columns = kept
+            .map(|&at| input.column(at).cloned())
+            .collect::<Result<Vec<_>>>()?;
+        if let Some(keys) = &self.keys
+            && let Some(computed) = &keys.computed
+        {
+            let (state, buffers) = (&mut self.program, &mut cx.buffers);
+            columns.extend(computed.evaluate(input, input.selection(), state, buffers)?);
+        }
+        if self.shared.single && self.state.single.fetch_add(rows, Ordering::Relaxed) > 1 {
+            // There are too many already: the join fails when it has seen all.
+            return Ok(SinkStatus::NeedInput);
+        }
+        let bytes: usize = columns.iter().map(Column::memory_size).sum();
+        self.memory.try_grow(bytes as u64)?;
+        self.batches.push(Kept {
+            order: input.order(),
+            columns,
+            rows,
+        });
+        Ok(SinkStatus::NeedInput)
+    }
+
+    fn combine(self: Box<Self>, _cx: &mut TaskContext) -> Result<()> {
+        let mut building = self.state.lock();
+        building.batches.extend(self.batches);
+        building.memory.push(self.memory);
+        Ok(())
+    }
+}

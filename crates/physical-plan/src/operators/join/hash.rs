@@ -1,0 +1,127 @@
+//! Pairs rows whose keys are equal.
+
+use std::sync::Arc;
+
+use esker_datatypes::{Batch, Column, Error, Result};
+use esker_kernels::hash_table::{JoinKeys, Match, ProbeState};
+use esker_logical_expr::Expr;
+use esker_logical_plan::Side;
+use esker_runtime::TaskContext;
+
+use super::build::{BuildKeys, BuildSink};
+use super::built::Built;
+use super::probe::{Candidates, LocalProbe};
+use super::{JoinSpec, Shared, role};
+use crate::expression::{Program, ProgramState};
+use crate::pipeline::{LocalOperator, Operator};
+use crate::plan::Role;
+
+/// The keys of a join.
+#[derive(Clone, Debug)]
+pub struct EquiKeys {
+    /// Pairs of a key of the left and one of the right side, resolved and coerced.
+    pub on: Vec<(Expr, Expr)>,
+    /// Whether a null equals a null.
+    pub nulls_equal: bool,
+    /// A verification setting: all keys have the same hash.
+    pub constant_hash: bool,
+}
+
+/// The probe of a hash join: looks the keys of each batch up in the table of the build side.
+#[derive(Debug)]
+pub struct HashJoinExec {
+    shared: Arc<Shared>,
+    keys: Arc<Program>,
+}
+
+impl HashJoinExec {
+    /// The role of a join whose pairs have equal keys and meet its condition.
+    ///
+    /// # Errors
+    /// Those of compiling keys and condition; `Unsupported` for keys of a type without equality;
+    /// `Internal` for pairs of keys of different types.
+    pub fn role(spec: &JoinSpec, keys: &EquiKeys) -> Result<Role> {
+        let shared = Arc::new(Shared::new(spec, "HashJoinExec")?);
+        let left: Vec<&Expr> = keys.on.iter().map(|(left, _)| left).collect();
+        let right: Vec<&Expr> = keys.on.iter().map(|(_, right)| right).collect();
+        let (build, probe) = match spec.build {
+            Side::Left => (left, right),
+            Side::Right => (right, left),
+        };
+        let probe = Program::compile(&probe, spec.probe_schema())?;
+        let types = Program::compile(&build, spec.build_schema())?;
+        check_types(&probe, &types)?;
+        let table = JoinKeys::new(types.types(), keys.nulls_equal, keys.constant_hash)?;
+        let build_keys = BuildKeys::new(table, &build, spec.build_schema(), &shared.payload)?;
+        let build = BuildSink::new(Arc::clone(&shared), Some(build_keys));
+        let probe = Arc::new(Self {
+            shared: Arc::clone(&shared),
+            keys: probe,
+        });
+        Ok(role(shared, build, probe))
+    }
+}
+
+/// The keys of both sides have the same types, but for the layout of text and binary.
+fn check_types(probe: &Program, build: &Program) -> Result<()> {
+    use esker_datatypes::{is_binary, is_string, value_type};
+    let pairs = probe.types().iter().zip(build.types());
+    for (probe, build) in pairs {
+        let (probe, build) = (value_type(probe), value_type(build));
+        let alike = probe == build
+            || (is_string(probe) && is_string(build))
+            || (is_binary(probe) && is_binary(build));
+        if !alike {
+            return Err(Error::internal(format!("a join of {probe} with {build}")));
+        }
+    }
+    Ok(())
+}
+
+impl Operator for HashJoinExec {
+    fn open(&self, _cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
+        let candidates = Lookup {
+            keys: Arc::clone(&self.keys),
+            program: ProgramState::default(),
+            probe: ProbeState::default(),
+            found: Vec::new(),
+        };
+        Ok(Box::new(LocalProbe::new(
+            Arc::clone(&self.shared),
+            candidates,
+        )))
+    }
+}
+
+struct Lookup {
+    keys: Arc<Program>,
+    program: ProgramState,
+    probe: ProbeState,
+    /// The build rows of each selected row; empty when there are none at all.
+    found: Vec<Match>,
+}
+
+impl Candidates for Lookup {
+    fn find(&mut self, input: &Batch, built: &Built, cx: &mut TaskContext) -> Result<()> {
+        self.found.clear();
+        let selection = input.selection();
+        let Some(table) = built.table.as_ref().filter(|_| !selection.is_none()) else {
+            return Ok(());
+        };
+        let (state, buffers) = (&mut self.program, &mut cx.buffers);
+        let keys = self.keys.evaluate(input, selection, state, buffers)?;
+        let columns: Vec<&Column> = keys.iter().collect();
+        let (state, found) = (&mut self.probe, &mut self.found);
+        table.probe(&columns, selection, state, buffers, found)?;
+        keys.into_iter().for_each(|key| buffers.recycle_column(key));
+        Ok(())
+    }
+
+    #[inline]
+    fn of<'a>(&'a self, built: &'a Built, slot: usize) -> &'a [u32] {
+        match (&built.table, self.found.get(slot)) {
+            (Some(table), Some(&found)) => table.matches(found),
+            _ => &[],
+        }
+    }
+}

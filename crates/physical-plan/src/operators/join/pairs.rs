@@ -1,0 +1,107 @@
+//! Lists of pairs of a probe row and a build row, and the place where making them was left off.
+
+use esker_datatypes::Selection;
+use esker_kernels::select::chunks::NO_ROW;
+
+/// Pairs of a row of the probe batch and a row id of the build side, in the order of the rows.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    /// Rows of the probe batch, ascending, with repeats.
+    pub(super) rows: Vec<u32>,
+    /// The build row of each, or [`NO_ROW`].
+    pub(super) ids: Vec<u32>,
+}
+
+/// The next candidate: a number among the selected probe rows, and one among its candidates.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor {
+    slot: usize,
+    offset: usize,
+}
+
+/// Behind the candidates of which rows a pair with [`NO_ROW`] is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// Of none.
+    Never,
+    /// Of those that have no candidates.
+    IfNone,
+    /// Of all.
+    Always,
+}
+
+impl Pairs {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.ids.clear();
+    }
+
+    pub(super) fn push(&mut self, row: u32, id: u32) {
+        self.rows.push(row);
+        self.ids.push(id);
+    }
+
+    /// Appends up to `room` pairs, each selected row with its candidates in their order, from where
+    /// the cursor stands. Rows for which `skip` holds get no more of them.
+    pub(super) fn fill<'a>(
+        &mut self,
+        cursor: &mut Cursor,
+        selection: &Selection,
+        candidates: impl Fn(usize) -> &'a [u32],
+        (ends, mut room): (Ends, usize),
+        skip: impl Fn(u32) -> bool,
+    ) {
+        let slots = selection.count();
+        let rows = selection.rows();
+        while cursor.slot < slots {
+            let slot = cursor.slot;
+            let row = match rows {
+                None => slot as u32,
+                Some(rows) => rows.get(slot).copied().unwrap_or_default(),
+            };
+            let all = candidates(slot);
+            let left = if skip(row) {
+                &[]
+            } else {
+                all.get(cursor.offset..).unwrap_or_default()
+            };
+            let end = match ends {
+                Ends::Never => false,
+                Ends::IfNone => all.is_empty(),
+                Ends::Always => true,
+            };
+            let some = left.get(..room).unwrap_or(left);
+            match some {
+                &[id] => self.push(row, id),
+                some => {
+                    self.rows.extend(std::iter::repeat_n(row, some.len()));
+                    self.ids.extend_from_slice(some);
+                }
+            }
+            room -= some.len();
+            cursor.offset += some.len();
+            if some.len() < left.len() || (end && room == 0) {
+                return;
+            }
+            if end {
+                self.push(row, NO_ROW);
+                room -= 1;
+            }
+            *cursor = Cursor {
+                slot: slot + 1,
+                offset: 0,
+            };
+        }
+    }
+}
+
+impl Cursor {
+    /// Whether all candidates of this selection have been made.
+    pub(super) fn is_behind(self, selection: &Selection) -> bool {
+        self.slot >= selection.count()
+    }
+}

@@ -1,0 +1,92 @@
+//! Joins: by a hash table where there are keys, by nested loops where there are none.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use esker_datatypes::{Error, Result};
+use esker_logical_plan::{Join, PlanNode, Side};
+
+use super::Planner;
+use crate::explain::positional;
+use crate::operators::{EquiKeys, HashJoinExec, JoinSpec, NestedLoopJoinExec};
+use crate::plan::PhysicalPlan;
+
+impl Planner {
+    /// A join. Its inputs stand in the order probe side, build side.
+    pub(super) fn join(
+        &self,
+        join: &Join,
+        id: u32,
+        mut inputs: Vec<PhysicalPlan>,
+    ) -> Result<PhysicalPlan> {
+        let [left, right] = inputs.as_slice() else {
+            return Err(Error::internal("a join has two inputs"));
+        };
+        let spec = JoinSpec {
+            join_type: join.join_type(),
+            build: build_side(join),
+            left: Arc::clone(left.schema()),
+            right: Arc::clone(right.schema()),
+            filter: join.filter().cloned(),
+            single: join.single(),
+            batch_size: self.batch_size,
+        };
+        let (name, role) = if join.on().is_empty() {
+            ("NestedLoopJoinExec", NestedLoopJoinExec::role(&spec)?)
+        } else {
+            let keys = EquiKeys {
+                on: join.on().to_vec(),
+                nulls_equal: join.nulls_equal(),
+                constant_hash: self.constant_hash,
+            };
+            ("HashJoinExec", HashJoinExec::role(&spec, &keys)?)
+        };
+        if spec.build == Side::Left {
+            inputs.reverse();
+        }
+        let (details, schema) = (details(join, &spec), Arc::clone(join.schema()));
+        let plan = PhysicalPlan::new(id, name, details, role, inputs, schema);
+        Ok(plan.with_origin(join.origin()))
+    }
+}
+
+/// The side that is kept. The order of the left rows is had by probing with them.
+fn build_side(join: &Join) -> Side {
+    match join.build() {
+        Some(Side::Left) if !join.maintain_order() && !join.single() => Side::Left,
+        Some(Side::Left | Side::Right) | None => Side::Right,
+    }
+}
+
+fn details(join: &Join, spec: &JoinSpec) -> String {
+    let mut text = if join.is_cross() {
+        "type=Cross".to_owned()
+    } else {
+        format!("type={:?}", spec.join_type)
+    };
+    // Writing to a string does not fail.
+    if !join.on().is_empty() {
+        let pairs = join.on().iter().map(|(left, right)| {
+            let (left, right) = (positional(left, &spec.left), positional(right, &spec.right));
+            format!("({left}, {right})")
+        });
+        let _ = write!(text, ", on=[{}]", pairs.collect::<Vec<_>>().join(", "));
+    }
+    if let Some(filter) = join.filter() {
+        let both = join.both_sides();
+        let _ = write!(text, ", filter={}", positional(filter, &both));
+    }
+    let options = [
+        ("nulls_equal", join.nulls_equal()),
+        ("maintain_order", join.maintain_order()),
+        ("sorted", join.sorted()),
+        ("single", join.single()),
+    ];
+    for (name, _) in options.into_iter().filter(|(_, on)| *on) {
+        let _ = write!(text, ", {name}=true");
+    }
+    if spec.build == Side::Left {
+        text.push_str("; build=left");
+    }
+    text
+}
