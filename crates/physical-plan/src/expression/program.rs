@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use esker_datatypes::{
-    Batch, Buffers, Column, DataType, Error, Result, ScalarValue, Schema, Selection,
+    Batch, Buffers, Column, DataType, Error, Result, ScalarValue, Schema, Selection, value_type,
 };
 use esker_logical_expr::Expr;
 
@@ -75,7 +75,8 @@ impl Program {
     /// the rows that are not selected does not matter.
     ///
     /// Only the columns of [`inputs`](Self::inputs) are read; the others of the batch may be
-    /// absent.
+    /// absent. Where no row is selected all may be, as in a batch that only marks the end of a
+    /// split.
     ///
     /// # Errors
     /// `Evaluation` for a selected row without a result, naming the smallest expression that has
@@ -87,6 +88,11 @@ impl Program {
         state: &mut ProgramState,
         buffers: &mut Buffers,
     ) -> Result<Vec<Column>> {
+        if selection.is_none() {
+            let types = self.types.iter().map(value_type);
+            let nulls = types.map(|t| Column::constant(ScalarValue::null(t), selection.len()));
+            return Ok(nulls.collect());
+        }
         let rows = Rows::borrowed(selection);
         let mut run = Run {
             program: self,
@@ -119,6 +125,9 @@ impl Program {
         let Some(code) = &self.filter else {
             return Err(Error::internal(format!("{self} is no predicate")));
         };
+        if selection.is_none() {
+            return Ok(());
+        }
         let none = Selection::none(selection.len());
         let rows = Rows::owned(std::mem::replace(selection, none));
         let mut run = Run {

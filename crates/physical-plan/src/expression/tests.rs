@@ -249,6 +249,30 @@ fn what_cannot_be_compiled_says_so() {
 }
 
 #[test]
+fn where_no_row_is_selected_no_column_is_needed() {
+    let schema = schema();
+    let exprs = [col("a") + 1, col("p") & col("f").gt(0), col("s")];
+    let exprs = exprs.map(|expr| ready(expr, &schema));
+    let program = Program::compile(&exprs.each_ref(), &schema).unwrap();
+    let filter = Program::compile(&[&exprs[1]], &schema).unwrap();
+    let (mut state, mut buffers) = (ProgramState::default(), Buffers::default());
+    for rows in [0, 3] {
+        let mut none = Selection::none(rows);
+        let mark = Batch::new(vec![], rows);
+        let columns = program
+            .evaluate(&mark, &none, &mut state, &mut buffers)
+            .unwrap();
+        let types: Vec<&DataType> = columns.iter().map(Column::data_type).collect();
+        assert_eq!(types, program.types().iter().collect::<Vec<_>>());
+        assert!(columns.iter().all(|column| column.len() == rows));
+        filter
+            .select(&mark, &mut none, &mut state, &mut buffers)
+            .unwrap();
+        assert!(none.is_none());
+    }
+}
+
+#[test]
 fn predicates_read_only_their_columns() {
     struct Unknown;
     impl ColumnStats for Unknown {
