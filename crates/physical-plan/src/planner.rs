@@ -212,10 +212,9 @@ impl Planner {
     /// How groups are formed.
     fn grouping(&self, maintain_order: bool) -> GroupingOptions {
         GroupingOptions {
-            global: false,
             maintain_order,
             constant_hash: self.constant_hash,
-            batch_size: self.batch_size,
+            ..GroupingOptions::new(self.batch_size)
         }
     }
 

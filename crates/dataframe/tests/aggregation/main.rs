@@ -7,6 +7,7 @@
 mod distinct;
 mod errors;
 mod groups;
+mod types;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -241,8 +242,8 @@ fn physical(plan: LogicalPlan, settings: &Settings) -> PhysicalPlan {
     planner.plan(&Analyzer::analyze(plan).unwrap()).unwrap()
 }
 
-/// The rows of a plan's result, whose types are those that the plan has.
-fn run(plan: LogicalPlan, settings: &Settings) -> Result<Vec<Row>> {
+/// The batches of a plan's result, whose types are those that the plan has.
+fn collect(plan: LogicalPlan, settings: &Settings) -> Result<Vec<RecordBatch>> {
     let schema = plan.schema().to_arrow();
     let physical = physical(plan, settings);
     let pool = WorkerPool::new(settings.threads);
@@ -254,10 +255,18 @@ fn run(plan: LogicalPlan, settings: &Settings) -> Result<Vec<Row>> {
         settings.batch_size,
         Delivery::Collect,
     )?;
-    let mut rows = Vec::new();
-    for batch in running.collect()? {
+    let batches = running.collect()?;
+    for batch in &batches {
         assert!(batch.num_rows() <= settings.batch_size, "batches are small");
         assert_eq!(batch.schema(), schema);
+    }
+    Ok(batches)
+}
+
+/// The rows of a plan's result.
+fn run(plan: LogicalPlan, settings: &Settings) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for batch in collect(plan, settings)? {
         let columns = batch.columns();
         let row = |row| columns.iter().map(|column| Cell::of(column, row)).collect();
         rows.extend((0..batch.num_rows()).map(row));

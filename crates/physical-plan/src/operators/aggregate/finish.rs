@@ -11,26 +11,24 @@
 
 #![allow(
     clippy::indexing_slicing,
-    reason = "bounds are those that groups were cut at; a chunk has an entry in each of its lists \
-              for each of its groups"
+    reason = "bounds are those that groups were cut at, and tables those that there are"
 )]
 
 use std::cmp::Reverse;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use esker_datatypes::{Buffers, Column, Error, Result};
-use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked};
+use esker_datatypes::{Buffers, Error, Result};
 use esker_runtime::{Reservation, TaskContext};
 
-use super::first_rows::{FirstRows, Kept};
+use super::first_rows::{FirstRows, Keeping, Kept, KeptColumns};
 use super::groups::{GroupColumns, Groups};
+use super::order::{Chunk, compute_chunks, in_order, in_sorted_order};
 use super::output::{Part, PartRows};
+use super::results::Results;
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
-/// So many groups are merged by one thread before it pays to cut them.
-const FEW: usize = 1 << 15;
 /// How many groups are merged at once.
 const AT_ONCE: usize = 1 << 14;
 /// How many groups of a table are cut at a time.
@@ -97,28 +95,6 @@ pub(super) struct Step {
     pub(super) tasks: Vec<FinalizeTask>,
 }
 
-/// What tasks came to, each under its number.
-pub(super) struct Results<T>(Mutex<Vec<(usize, T)>>);
-
-impl<T> Results<T> {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::default()))
-    }
-
-    fn put(&self, at: usize, result: T) {
-        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        results.push((at, result));
-    }
-
-    /// The results in the order of their numbers.
-    fn take(&self) -> Vec<T> {
-        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut results = std::mem::take(&mut *results);
-        results.sort_by_key(|(at, _)| *at);
-        results.into_iter().map(|(_, result)| result).collect()
-    }
-}
-
 /// Groups of one table, those of the first part first.
 pub(super) struct Cut {
     columns: GroupColumns,
@@ -129,17 +105,7 @@ pub(super) struct Cut {
 
 /// The groups of a part.
 pub(super) struct Merged {
-    groups: Groups,
-    reservation: Reservation,
-}
-
-/// The keys and results of groups, to be put in order.
-pub(super) struct Chunk {
-    columns: Vec<Column>,
-    /// The position of each group's first row and the group's number, ascending.
-    order: Vec<(u64, u32)>,
-    /// The row ids of first rows, by group.
-    first_ids: Vec<u32>,
+    pub(super) groups: Groups,
     reservation: Reservation,
 }
 
@@ -159,7 +125,9 @@ impl Phase {
             Self::Merging { merged, kept } => {
                 let (merged, kept) = (merged.take(), Arc::new(kept.done()));
                 if spec.options.maintain_order && !in_order(&merged) {
-                    return Ok(compute_chunks(spec, merged, kept));
+                    let (chunks, tasks) = compute_chunks(spec, merged)?;
+                    let next = Self::Ordering { chunks, kept };
+                    return Ok(Step { next, tasks });
                 }
                 Ok(done(parts_of(merged, &kept)))
             }
@@ -209,11 +177,11 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
     let rows = Arc::new(Kept::new(rows));
     let (kept, mut tasks) = Keeping::start(spec, &rows, held);
     let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
-    if others <= FEW || cx.query.threads() == 1 {
+    if others <= spec.options.few {
         let merged = Results::new();
         let (spec, to) = (Arc::clone(spec), Arc::clone(&merged));
         tasks.push(Box::new(move |cx| {
-            if let Some(all) = merge_tables(&spec, tables, &rows, &mut cx.buffers)? {
+            if let Some(all) = merge_tables(&spec, tables, &rows, cx)? {
                 to.put(0, all);
             }
             Ok(())
@@ -248,7 +216,7 @@ fn merge_tables(
     spec: &Grouping,
     tables: Vec<Merged>,
     rows: &Kept,
-    buffers: &mut Buffers,
+    cx: &mut TaskContext,
 ) -> Result<Option<Merged>> {
     let mut all: Option<Merged> = None;
     for (worker, mut table) in tables.into_iter().enumerate() {
@@ -259,7 +227,10 @@ fn merge_tables(
         };
         for start in (0..table.groups.len()).step_by(AT_ONCE) {
             let groups = start..(start + AT_ONCE).min(table.groups.len());
-            all.merge(spec, &table.groups.columns(groups)?, buffers)?;
+            if cx.query.is_cancelled() {
+                return Err(Error::cancelled());
+            }
+            all.merge(spec, &table.groups.columns(groups)?, &mut cx.buffers)?;
         }
     }
     Ok(all)
@@ -328,6 +299,9 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
             };
             for cut in cuts.iter() {
                 let groups = cut.bounds[part]..cut.bounds[part + 1];
+                if cx.query.is_cancelled() {
+                    return Err(Error::cancelled());
+                }
                 if !groups.is_empty() {
                     all.merge(&spec, &cut.columns.slice(groups), &mut cx.buffers)?;
                 }
@@ -341,14 +315,6 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
     Step { next, tasks }
 }
 
-/// Whether the groups lie in the order of their first rows.
-fn in_order(parts: &[Merged]) -> bool {
-    parts
-        .iter()
-        .flat_map(|part| part.groups.firsts())
-        .is_sorted()
-}
-
 fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {
     let part = |merged: Merged| Part {
         rows: PartRows::Groups(Box::new(merged.groups)),
@@ -356,128 +322,4 @@ fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {
         reservations: vec![merged.reservation],
     };
     merged.into_iter().map(part).collect()
-}
-
-/// The groups are to come in another order than they lie in: computes their results, in chunks.
-fn compute_chunks(spec: &Arc<Grouping>, merged: Vec<Merged>, kept: Arc<KeptColumns>) -> Step {
-    let chunks = Results::new();
-    let merged: Arc<[Merged]> = merged.into();
-    let mut tasks: Vec<FinalizeTask> = Vec::new();
-    for (part, Merged { groups, .. }) in merged.iter().enumerate() {
-        for start in (0..groups.len()).step_by(CHUNK_ROWS) {
-            let range = start..(start + CHUNK_ROWS).min(groups.len());
-            let (number, merged) = (tasks.len(), Arc::clone(&merged));
-            let (spec, to) = (Arc::clone(spec), Arc::clone(&chunks));
-            tasks.push(Box::new(move |cx| {
-                to.put(
-                    number,
-                    chunk(&spec, &merged[part].groups, range, number, cx)?,
-                );
-                Ok(())
-            }));
-        }
-    }
-    let next = Phase::Ordering { chunks, kept };
-    Step { next, tasks }
-}
-
-fn chunk(
-    spec: &Grouping,
-    groups: &Groups,
-    range: Range<usize>,
-    number: usize,
-    cx: &mut TaskContext,
-) -> Result<Chunk> {
-    let columns = groups.finish(spec, range.clone())?;
-    let rows = groups.rows().get(range.clone()).unwrap_or_default();
-    let firsts = groups.firsts()[range].iter();
-    let mut order: Vec<(u64, u32)> = firsts.copied().zip((number as u32) << 16..).collect();
-    order.sort_unstable();
-    let bytes: usize = columns.iter().map(Column::memory_size).sum();
-    let mut reservation = cx.query.memory().reserve(spec.name);
-    reservation.try_grow((bytes + size_of_val(order.as_slice())) as u64)?;
-    Ok(Chunk {
-        columns,
-        order,
-        first_ids: rows.iter().map(|&row| row as u32).collect(),
-        reservation,
-    })
-}
-
-/// All groups in the order of their first rows.
-fn in_sorted_order(spec: &Grouping, chunks: Vec<Chunk>, kept: Arc<KeptColumns>) -> Result<Part> {
-    let types = spec.output_types().collect::<Vec<_>>();
-    let mut columns: Vec<Vec<Column>> = Vec::new();
-    columns.resize_with(types.len(), || Vec::with_capacity(chunks.len()));
-    let (mut order, mut first_ids, mut reservations) = (Vec::new(), Vec::new(), Vec::new());
-    for chunk in chunks {
-        for (pieces, column) in columns.iter_mut().zip(chunk.columns) {
-            pieces.push(column);
-        }
-        order.extend(chunk.order);
-        first_ids.push(chunk.first_ids);
-        reservations.push(chunk.reservation);
-    }
-    // Sorted runs, which this merges.
-    order.sort();
-    let ids: Vec<u32> = order.into_iter().map(|(_, id)| id).collect();
-    let first_id = |&id: &u32| {
-        let chunk: &Vec<u32> = &first_ids[(id >> 16) as usize];
-        chunk[(id & 0xffff) as usize]
-    };
-    let first_ids = if kept.columns.is_empty() {
-        Vec::new()
-    } else {
-        ids.iter().map(first_id).collect()
-    };
-    let columns = types.into_iter().zip(columns);
-    let columns = columns.map(|(data_type, chunks)| Chunked::new(data_type, chunks));
-    Ok(Part {
-        rows: PartRows::Ordered {
-            columns: columns.collect::<Result<_>>()?,
-            ids,
-            first_ids,
-        },
-        kept,
-        reservations,
-    })
-}
-
-/// Columns kept of first rows.
-pub(super) struct KeptColumns {
-    pub(super) columns: Vec<Chunked>,
-    _held: Vec<Reservation>,
-}
-
-/// Those columns while tasks put them into chunks.
-pub(super) struct Keeping {
-    columns: Arc<Results<Chunked>>,
-    held: Vec<Reservation>,
-}
-
-impl Keeping {
-    fn start(
-        spec: &Arc<Grouping>,
-        rows: &Arc<Kept>,
-        held: Vec<Reservation>,
-    ) -> (Self, Vec<FinalizeTask>) {
-        let columns = Results::new();
-        let task = |at: usize| -> FinalizeTask {
-            let (spec, rows, to) = (Arc::clone(spec), Arc::clone(rows), Arc::clone(&columns));
-            Box::new(move |_| {
-                let declared = &spec.program.types()[spec.kept.start + at];
-                to.put(at, rows.column(at, declared)?);
-                Ok(())
-            })
-        };
-        let tasks = (0..rows.width()).map(task).collect();
-        (Self { columns, held }, tasks)
-    }
-
-    fn done(self) -> KeptColumns {
-        KeptColumns {
-            columns: self.columns.take(),
-            _held: self.held,
-        }
-    }
 }

@@ -6,12 +6,18 @@
 )]
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::compute;
 use esker_datatypes::{Buffers, Column, DataType, Result, value_type};
 use esker_kernels::select::chunks::{Chunked, chunk_of, plan_chunks};
 use esker_kernels::select::take;
+use esker_runtime::Reservation;
+
+use super::results::Results;
+use super::spec::Grouping;
+use crate::pipeline::FinalizeTask;
 
 /// A row that comes before all that its group had.
 #[derive(Clone, Copy)]
@@ -155,6 +161,52 @@ impl Kept {
                 .all(|c| c.value_type() == value_type(declared))
         );
         Chunked::new(declared, chunks)
+    }
+}
+
+/// Columns kept of first rows.
+pub(super) struct KeptColumns {
+    pub(super) columns: Vec<Chunked>,
+    held: Vec<Reservation>,
+}
+
+impl KeptColumns {
+    /// The bytes that are reserved for them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.held.iter().map(Reservation::size).sum()
+    }
+}
+
+/// Those columns while tasks put them into chunks.
+pub(super) struct Keeping {
+    columns: Arc<Results<Chunked>>,
+    held: Vec<Reservation>,
+}
+
+impl Keeping {
+    pub(super) fn start(
+        spec: &Arc<Grouping>,
+        rows: &Arc<Kept>,
+        held: Vec<Reservation>,
+    ) -> (Self, Vec<FinalizeTask>) {
+        let columns = Results::new();
+        let task = |at: usize| -> FinalizeTask {
+            let (spec, rows, to) = (Arc::clone(spec), Arc::clone(rows), Arc::clone(&columns));
+            Box::new(move |_| {
+                let declared = &spec.program.types()[spec.kept.start + at];
+                to.put(at, rows.column(at, declared)?);
+                Ok(())
+            })
+        };
+        let tasks = (0..rows.width()).map(task).collect();
+        (Self { columns, held }, tasks)
+    }
+
+    pub(super) fn done(self) -> KeptColumns {
+        KeptColumns {
+            columns: self.columns.take(),
+            held: self.held,
+        }
     }
 }
 

@@ -92,20 +92,21 @@ impl Groups {
     ) -> Result<()> {
         let before = self.len;
         self.assign(&columns[..spec.keys.len()], selection, buffers)?;
+        let ordered = spec.calls.iter().any(|call| call.ordered);
+        let numbers = ordered.then(|| column_of(positions.clone(), buffers));
         for (state, call) in self.states.iter_mut().zip(&spec.calls) {
             let given = &columns[call.args.clone()];
-            let updated = if call.ordered {
-                let mut given = given.to_vec();
-                given.push(column_of(positions.clone(), buffers));
-                let updated = state.update(&self.ids, self.len, &given, selection, buffers);
-                if let Some(positions) = given.pop() {
-                    buffers.recycle_column(positions);
+            let updated = match &numbers {
+                Some(numbers) if call.ordered => {
+                    let given: Vec<Column> = given.iter().chain([numbers]).cloned().collect();
+                    state.update(&self.ids, self.len, &given, selection, buffers)
                 }
-                updated
-            } else {
-                state.update(&self.ids, self.len, given, selection, buffers)
+                _ => state.update(&self.ids, self.len, given, selection, buffers),
             };
             updated.map_err(|error| error.in_expr(&call.expr))?;
+        }
+        if let Some(numbers) = numbers {
+            buffers.recycle_column(numbers);
         }
         if spec.keeps_firsts() {
             self.compete(before, positions, selection);

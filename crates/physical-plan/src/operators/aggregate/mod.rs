@@ -12,10 +12,16 @@ mod finish;
 mod first_rows;
 /// Keys and states.
 mod groups;
+/// Groups in the order of their first rows.
+mod order;
 /// What comes out.
 mod output;
+/// What tasks hand on.
+mod results;
 /// What is asked for.
 mod spec;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::ops::Range;

@@ -14,7 +14,7 @@ use esker_datatypes::{Batch, Buffers, Column, Order, Result};
 use esker_kernels::select::chunks::Chunked;
 use esker_runtime::{Reservation, TaskContext};
 
-use super::finish::KeptColumns;
+use super::first_rows::KeptColumns;
 use super::groups::Groups;
 use super::spec::Grouping;
 use crate::pipeline::{LocalSource, Source, SourceStatus};
@@ -122,7 +122,8 @@ impl Output {
     pub(super) fn new(parts: Vec<Part>) -> Self {
         let mut splits = Vec::new();
         let mut slots = Vec::with_capacity(parts.len());
-        let mut bytes = 0;
+        // The columns kept of first rows are shared by all parts.
+        let mut bytes = parts.first().map_or(0, |part| part.kept.bytes());
         for (at, part) in parts.into_iter().enumerate() {
             let len = part.len();
             let before = splits.len();

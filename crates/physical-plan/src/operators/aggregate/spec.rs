@@ -41,6 +41,21 @@ pub(crate) struct GroupingOptions {
     pub(crate) constant_hash: bool,
     /// How many rows a batch of the output has at most.
     pub(crate) batch_size: usize,
+    /// So many groups are merged by one thread before it pays to cut them into parts.
+    pub(crate) few: usize,
+}
+
+impl GroupingOptions {
+    /// Groups in any order, in batches of so many rows.
+    pub(crate) fn new(batch_size: usize) -> Self {
+        Self {
+            global: false,
+            maintain_order: false,
+            constant_hash: false,
+            batch_size,
+            few: 1 << 15,
+        }
+    }
 }
 
 /// A call of an aggregate function.
