@@ -548,6 +548,31 @@ fn conditions_fail_only_for_pairs_with_equal_keys() {
 }
 
 #[test]
+fn whether_a_condition_fails_does_not_depend_on_how_pairs_are_cut() {
+    // The first pair meets the condition, and the second one overflows.
+    let left = vec![vec![Some(1), Some(1), Some(0)]];
+    let right: Vec<Row> = (1..4).map(|i| vec![Some(1), Some(i), Some(i)]).collect();
+    for join_type in [JoinType::Semi, JoinType::Anti] {
+        for build in [None, Some(Side::Left)] {
+            for (threads, batch_size) in settings() {
+                let filter = (col("rw") * lit(i64::MAX / 2)).gt(col("lw"));
+                let join = Join::try_new(
+                    table(&["lk", "lw", "l"], &left),
+                    table(&["rk", "rw", "r"], &right),
+                    join_type,
+                    [(col("lk"), col("rk"))],
+                    Some(filter),
+                );
+                let plan = LogicalPlan::Join(join.unwrap().with_build(build));
+                let plan = Planner::new(batch_size).plan(&plan).unwrap();
+                let runner = Runner::new(threads, batch_size, MemoryBudget::unlimited());
+                assert!(runner.collect(&plan).is_err(), "{join_type:?} {build:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn keys_that_fail_name_their_expression() {
     let run = |on: (Expr, Expr)| {
         let left = table(&["lk", "lw", "l"], &rows(20, 9));

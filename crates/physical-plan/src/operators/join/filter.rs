@@ -66,6 +66,12 @@ impl PairFilter {
         Ok((filter, kept))
     }
 
+    /// Whether it has an answer for every pair: then it need not see those whose answer does not
+    /// matter. Which ones these are depends on how the pairs are cut, and errors must not.
+    pub(super) fn never_fails(&self) -> bool {
+        !self.program.is_fallible()
+    }
+
     /// The pairs of two rows that meet it.
     pub(super) fn select(
         &self,

@@ -17,6 +17,8 @@ mod pairs;
 mod probe;
 /// Rows of the build side that come last.
 mod rest;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 

@@ -45,6 +45,21 @@ impl Pairs {
         self.ids.push(id);
     }
 
+    /// Keeps the pairs whose build row `keep` wants.
+    pub(super) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.ids.len() {
+            // Asked once: the answer may change meanwhile.
+            if self.ids.get(at).is_some_and(|&id| keep(id)) {
+                self.rows.swap(kept, at);
+                self.ids.swap(kept, at);
+                kept += 1;
+            }
+        }
+        self.rows.truncate(kept);
+        self.ids.truncate(kept);
+    }
+
     /// Appends up to `room` pairs, each selected row with its candidates in their order, from where
     /// the cursor stands. Rows for which `skip` holds get no more of them.
     pub(super) fn fill<'a>(

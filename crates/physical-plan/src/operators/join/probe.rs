@@ -195,14 +195,17 @@ impl<C: Candidates> LocalProbe<C> {
             return Ok(false);
         };
         let marks = self.shared.rest.is_some();
+        let one_is_enough = filter.never_fails();
         let (selection, cursor) = (self.input.selection(), &mut self.cursor);
         for _ in 0..TRIES {
             let (matched, tried) = (&mut self.matched, &mut self.tried);
-            // One match is enough for a probe row, unless the build rows count.
-            let skip = |row: u32| !marks && matched.get(row as usize) == Some(&true);
+            let skip = |row: u32| one_is_enough && matched.get(row as usize) == Some(&true);
             tried.clear();
             let room = (Ends::Never, self.shared.batch_size);
             tried.fill(cursor, selection, of, room, skip);
+            if marks && one_is_enough {
+                tried.retain(|id| !built.marks.is_set(id));
+            }
             let (state, buffers) = (&mut self.state, &mut cx.buffers);
             let kept = filter.select(&self.input, built, tried, state, buffers)?;
             for at in kept.iter() {
