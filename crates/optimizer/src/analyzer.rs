@@ -1,15 +1,13 @@
 //! What the plan left unsaid: the casts that typing asks for (S4).
 
-use esker_datatypes::{
-    ColumnId, DataType, Field, Result, ScalarValue, Schema, is_binary, is_string, value_type,
-};
+use esker_datatypes::{ColumnId, DataType, Field, Result, ScalarValue, Schema, value_type};
 use esker_logical_expr::tree::Transformed;
 use esker_logical_expr::{Cast, CastMode, Expr, coerce, expr_type};
 use esker_logical_plan::{
     Join, LogicalPlan, PlanChild, PlanNode, Projection, Union, check_invariants, join_key_type,
 };
 
-use crate::expressions::input_schema;
+use crate::expressions::{compare_as_they_are, input_schema};
 
 /// Makes plans explicit: after it each operand has the type that its operator takes, each predicate
 /// is a `Boolean`, and each input of a union has the union's types.
@@ -88,8 +86,9 @@ fn coerce_join(join: Join, schema: &Schema) -> Result<Transformed<LogicalPlan>> 
         let l = expr_type(&left, schema)?.data_type;
         let r = expr_type(&right, schema)?.data_type;
         let (l, r) = (value_type(&l), value_type(&r));
-        let alike = l == r || (is_string(l) && is_string(r)) || (is_binary(l) && is_binary(r));
-        if !alike && let Some(common) = join_key_type(l, r) {
+        if !compare_as_they_are(l, r)
+            && let Some(common) = join_key_type(l, r)
+        {
             let mut to_common = |expr: &mut Expr, from: &DataType| {
                 if *from != common {
                     *expr = cast(expr.clone(), &common);

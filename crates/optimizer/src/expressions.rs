@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use esker_datatypes::{DataType, Field, Result, Schema, SchemaRef, value_type};
+use esker_datatypes::{
+    DataType, Field, Result, Schema, SchemaRef, is_binary, is_string, value_type,
+};
 use esker_logical_expr::function::Volatility;
 use esker_logical_expr::tree;
 use esker_logical_expr::{Alias, Expr, Interval, UnaryOp, cannot_fail};
@@ -119,6 +121,13 @@ impl Agreement {
             Self::Bits
         }
     }
+}
+
+/// Whether values of both types compare as they are: text and binary in any layout, and encodings are
+/// no types.
+pub(crate) fn compare_as_they_are(left: &DataType, right: &DataType) -> bool {
+    let (l, r) = (value_type(left), value_type(right));
+    l == r || (is_string(l) && is_string(r)) || (is_binary(l) && is_binary(r))
 }
 
 /// Whether it costs nothing to evaluate: a column or a literal.

@@ -12,6 +12,10 @@ use crate::typing::cast_literal;
 
 /// What a conversion can give, and whether it can fail.
 pub(super) fn cast(child: &Interval, to: &DataType, mode: CastMode) -> Bounded {
+    if !child.not_only_null() {
+        let nothing = Interval::unknown(to).only_null();
+        return Bounded::safe(nothing.with_null(child.null));
+    }
     let monotonic = is_monotonic(&child.data_type, to);
     // The ends go the way of the values, through the kernel; one that fails leaves its side open.
     let convert = |bound: &Option<ScalarValue>| {

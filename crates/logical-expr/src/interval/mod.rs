@@ -249,6 +249,15 @@ impl Interval {
         self.value || self.nan
     }
 
+    /// Null, if that is among these, and nothing else.
+    fn only_null(self) -> Self {
+        Self {
+            value: false,
+            nan: false,
+            ..self
+        }
+    }
+
     /// The least end, NaN counted in.
     fn low(&self) -> End<'_> {
         if !self.value && self.nan {

@@ -92,8 +92,14 @@ pub(super) fn bounds(
             let null = !properties.strict || children.iter().any(Interval::may_be_null);
             let interval = typed(node, children)
                 .map_or_else(Interval::anything, |typed| Interval::unknown(&typed.0));
+            let interval = interval.with_null(null);
+            let only_null = properties.strict && !children.iter().all(Interval::not_only_null);
             Bounded {
-                interval: interval.with_null(null),
+                interval: if only_null {
+                    interval.only_null()
+                } else {
+                    interval
+                },
                 may_fail: properties.fallible,
             }
         }

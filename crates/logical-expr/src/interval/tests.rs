@@ -239,6 +239,27 @@ fn bounds_of_truth() {
 }
 
 #[test]
+fn null_alone_makes_null_alone() {
+    let null = |data_type: &DataType| Interval::constant(&ScalarValue::null(data_type));
+    let columns = [
+        ("f", null(&DataType::Float64)),
+        ("j", null(&DataType::Int64)),
+        ("t", null(&DataType::Utf8View)),
+    ];
+    let only_null = |expr: Expr| {
+        let interval = bounded(expr, &columns).0;
+        !interval.may_be_value() && !interval.may_be_nan() && interval.may_be_null()
+    };
+    assert!(only_null(double(col("f"))));
+    assert!(only_null(fail_on(col("j"), 3)));
+    assert!(only_null(col("t").cast(DataType::Int64)));
+    assert!(only_null(col("t").try_cast(DataType::Float64) + col("f")));
+    assert!(!only_null(double(col("i"))));
+    assert!(!only_null(col("i").cast(DataType::Int64)));
+    assert!(bounded(col("t").cast(DataType::Int64), &columns).1);
+}
+
+#[test]
 fn statistics_with_nan_are_not_trusted() {
     let of = |min: f64, max: f64, may_hold_nan: bool| {
         let statistics = ColumnStatistics {

@@ -12,6 +12,7 @@ mod push_down_filters;
 mod push_down_limits;
 mod push_down_projections;
 mod simplify_expressions;
+mod simplify_joins;
 
 pub use drop_noops::DropNoops;
 pub use limit_to_top_k::LimitToTopK;
@@ -21,6 +22,7 @@ pub use push_down_filters::PushDownFilters;
 pub use push_down_limits::PushDownLimits;
 pub use push_down_projections::PushDownProjections;
 pub use simplify_expressions::SimplifyExpressions;
+pub use simplify_joins::SimplifyJoins;
 
 /// All rules, in the order in which they run.
 pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
@@ -28,6 +30,7 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(SimplifyExpressions),
         Arc::new(MergeUnions),
         Arc::new(PushDownFilters),
+        Arc::new(SimplifyJoins),
         Arc::new(PushDownLimits),
         Arc::new(LimitToTopK),
         Arc::new(MergeProjections),
