@@ -5,6 +5,8 @@
     reason = "rows are checked against the length of the column before they are read"
 )]
 
+/// Columns in chunks, gathered by row ids.
+pub mod chunks;
 /// One column out of several, row by row.
 mod merge;
 
