@@ -30,7 +30,7 @@ mod query;
 
 pub use operators::{
     Delivery, EmptySource, FilterExec, LimitExec, ProjectionExec, ResultSink, ScanExec,
-    ScanOptions, WriteExec,
+    ScanOptions, SortExec, SortSpec, WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
 pub use plan::{PhysicalChild, PhysicalPlan, Role};

@@ -1,5 +1,8 @@
 //! From relations to operators.
 
+/// Sorts.
+mod sort;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -98,12 +101,10 @@ impl Planner {
             }
             LogicalPlan::Filter(filter) => self.filter(filter, &inputs)?,
             LogicalPlan::Projection(projection) => self.projection(projection, &inputs)?,
-            LogicalPlan::Aggregate(_)
-            | LogicalPlan::Join(_)
-            | LogicalPlan::Sort(_)
-            | LogicalPlan::Distinct(_) => {
+            LogicalPlan::Aggregate(_) | LogicalPlan::Join(_) | LogicalPlan::Distinct(_) => {
                 return Err(Error::unsupported(format!("running {}", node.line())));
             }
+            LogicalPlan::Sort(sort) => sort::sort(sort, &inputs, self.batch_size)?,
             LogicalPlan::Limit(limit) => {
                 if limit.fetch() == Some(0) {
                     let role = Role::Source(Arc::new(EmptySource));

@@ -2,10 +2,12 @@
 
 mod empty;
 mod filter;
+mod held;
 mod limit;
 mod projection;
 mod result;
 mod scan;
+mod sort;
 mod write;
 
 pub use empty::EmptySource;
@@ -14,4 +16,5 @@ pub use limit::LimitExec;
 pub use projection::ProjectionExec;
 pub use result::{Delivery, ResultSink};
 pub use scan::{ScanExec, ScanOptions};
+pub use sort::{SortExec, SortSpec};
 pub use write::WriteExec;

@@ -10,6 +10,7 @@ mod csv_writer;
 mod failures;
 mod full_join;
 mod limit;
+mod sort;
 mod spilling_sort;
 mod stress;
 mod unbounded;
