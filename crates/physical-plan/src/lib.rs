@@ -29,8 +29,8 @@ mod planner;
 mod query;
 
 pub use operators::{
-    Delivery, EmptySource, FilterExec, LimitExec, ProjectionExec, ResultSink, ScanExec,
-    ScanOptions, SortExec, SortSpec, WriteExec,
+    CheckSortedExec, Delivery, EmptySource, FilterExec, LimitExec, ProjectionExec, ResultSink,
+    ScanExec, ScanOptions, SortExec, SortSpec, TopKExec, WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
 pub use plan::{PhysicalChild, PhysicalPlan, Role};

@@ -2,6 +2,8 @@
 
 /// Sorts.
 mod sort;
+/// Claims that an input is sorted.
+mod sorted;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

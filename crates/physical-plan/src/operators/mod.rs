@@ -8,6 +8,7 @@ mod projection;
 mod result;
 mod scan;
 mod sort;
+mod sorted;
 mod write;
 
 pub use empty::EmptySource;
@@ -16,5 +17,6 @@ pub use limit::LimitExec;
 pub use projection::ProjectionExec;
 pub use result::{Delivery, ResultSink};
 pub use scan::{ScanExec, ScanOptions};
-pub use sort::{SortExec, SortSpec};
+pub use sort::{SortExec, SortSpec, TopKExec};
+pub use sorted::CheckSortedExec;
 pub use write::WriteExec;

@@ -7,7 +7,7 @@ use esker_logical_plan::Sort;
 
 use super::{Named, input_schema};
 use crate::explain::positional;
-use crate::operators::{SortExec, SortSpec};
+use crate::operators::{SortExec, SortSpec, TopKExec};
 use crate::plan::{PhysicalPlan, Role};
 
 /// The operator of a sort.
@@ -19,6 +19,15 @@ pub(super) fn sort(sort: &Sort, inputs: &[PhysicalPlan], batch_size: usize) -> R
         .map(|key| format!("{} {}", positional(&key.expr, input), key.direction_text()))
         .collect();
     let keys = keys.join(", ");
-    let sink = SortExec::new(spec, batch_size);
-    Ok(("SortExec", keys, Role::Breaker(Arc::new(sink))))
+    Ok(match sort.fetch() {
+        None => {
+            let sink = SortExec::new(spec, batch_size);
+            ("SortExec", keys, Role::Breaker(Arc::new(sink)))
+        }
+        Some(fetch) => {
+            let sink = TopKExec::new(spec, fetch, batch_size);
+            let details = format!("{keys}; fetch={fetch}");
+            ("TopKExec", details, Role::Breaker(Arc::new(sink)))
+        }
+    })
 }

@@ -11,6 +11,7 @@ mod failures;
 mod full_join;
 mod limit;
 mod sort;
+mod sorted;
 mod spilling_sort;
 mod stress;
 mod unbounded;

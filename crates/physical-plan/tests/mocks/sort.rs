@@ -328,6 +328,36 @@ fn many_chunks_are_merged() {
 }
 
 #[test]
+fn a_top_k_of_many_rows() {
+    let rows = many(100_000);
+    let input = || filter(col("keep"), scan(table(&rows, 10_000)));
+    for keys in [
+        vec![key(By::A, false)],
+        vec![key(By::S, true), key(By::B, false)],
+        vec![key(By::D, false)],
+        vec![key(By::Nothing, true)],
+    ] {
+        let want = oracle(&rows, &keys, None);
+        let of_plan: Vec<SortKey> = keys.iter().map(|key| key.of_plan()).collect();
+        for fetch in [10, 5000, u64::MAX] {
+            let plan = sort(&of_plan, Some(fetch), input());
+            for (threads, batch_size) in [(1, 4096), (4, 4096), (4, 200_000)] {
+                let setting = Setting::new(threads, batch_size);
+                let got = numbers(&setting.run(&plan).unwrap());
+                let wanted = want.len().min(usize::try_from(fetch).unwrap());
+                assert!(
+                    got == want[..wanted],
+                    "{keys:?} {fetch} {threads} {batch_size}"
+                );
+                assert_eq!(setting.memory.used(), 0, "all is given back");
+                let peak = setting.memory.peak();
+                assert!(fetch > 10 || batch_size > 5000 || peak < 4 << 20, "{peak}");
+            }
+        }
+    }
+}
+
+#[test]
 fn plan_text_has_positions() {
     let plan = sort(
         &[col("d").desc().nulls_first(), (-col("a")).asc()],
@@ -337,6 +367,9 @@ fn plan_text_has_positions() {
     let plan = Planner::new(8).plan(&plan).unwrap();
     let line = plan.line();
     assert_eq!(line, "SortExec: #3 DESC NULLS FIRST, -#0 ASC NULLS LAST");
+    let plan = sort(&[col("s").asc()], Some(10), scan(table(&[], 1)));
+    let plan = Planner::new(8).plan(&plan).unwrap();
+    assert_eq!(plan.line(), "TopKExec: #2 ASC NULLS LAST; fetch=10");
 }
 
 #[test]
@@ -378,5 +411,19 @@ proptest! {
     ) {
         let setting = Setting { dictionaries, ..Setting::new(threads, batch_size) };
         check(&rows, split_rows, &keys, None, &setting);
+    }
+
+    #[test]
+    fn a_top_k_is_the_head_of_a_stable_sort(
+        rows in rows(),
+        keys in keys(),
+        fetch in 0..150u64,
+        split_rows in 1..40usize,
+        threads in 1..5usize,
+        batch_size in prop_oneof![Just(1usize), Just(3), Just(1024)],
+        dictionaries in any::<bool>(),
+    ) {
+        let setting = Setting { dictionaries, ..Setting::new(threads, batch_size) };
+        check(&rows, split_rows, &keys, Some(fetch), &setting);
     }
 }

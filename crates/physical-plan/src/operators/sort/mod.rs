@@ -5,6 +5,8 @@
 //! ids of the rows are sorted in runs, and the runs are merged in pieces. The source gathers the
 //! columns by the sorted ids, split by split, so that each value is copied once.
 
+/// What a worker of a top-k keeps.
+mod candidates;
 /// What rows are sorted by.
 mod keys;
 /// What tasks leave for the stage behind them.
@@ -13,6 +15,8 @@ mod slots;
 mod source;
 /// From chunks to sorted ids.
 mod stages;
+/// The first rows of an order.
+mod top_k;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +32,7 @@ use source::SortedSource;
 use stages::{MakeChunk, Stages};
 
 pub use keys::SortSpec;
+pub use top_k::TopKExec;
 
 /// Sorts all rows by keys; stable, for any number of workers (S10).
 ///
