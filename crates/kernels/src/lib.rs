@@ -32,6 +32,8 @@ pub mod in_list;
 pub mod parse;
 /// Moving rows: compact, concatenate, merge.
 pub mod select;
+/// Sorting: keys that compare as rows do, sorted runs of row ids, and their merging.
+pub mod sort_key;
 /// Fixed-width values: their equality, order and keys.
 pub mod value;
 /// Text and binary values in an arena.

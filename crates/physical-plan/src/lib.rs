@@ -29,9 +29,9 @@ mod planner;
 mod query;
 
 pub use operators::{
-    Delivery, DistinctExec, EmptySource, EquiKeys, FilterExec, HashAggregateExec, HashJoinExec,
-    JoinSpec, LimitExec, NestedLoopJoinExec, ProjectionExec, ResultSink, ScanExec, ScanOptions,
-    WriteExec,
+    CheckSortedExec, Delivery, DistinctExec, EmptySource, EquiKeys, FilterExec, HashAggregateExec,
+    HashJoinExec, JoinSpec, LimitExec, NestedLoopJoinExec, ProjectionExec, ResultSink, ScanExec,
+    ScanOptions, SortExec, SortSpec, TopKExec, WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
 pub use plan::{PhysicalChild, PhysicalPlan, Role};

@@ -4,6 +4,10 @@
 mod aggregate;
 /// Joins.
 mod join;
+/// Sorts.
+mod sort;
+/// Claims that an input is sorted.
+mod sorted;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -85,9 +89,11 @@ impl Planner {
     pub fn plan(&self, plan: &LogicalPlan) -> Result<PhysicalPlan> {
         let mut next_id = 0;
         tree::fold_into(plan, |node, inputs| {
-            let id = next_id;
-            next_id += 1;
-            let planned = self.plan_node(node, id, inputs);
+            let planned = sorted::check_claims(node, inputs, &mut next_id).and_then(|inputs| {
+                let id = next_id;
+                next_id += 1;
+                self.plan_node(node, id, inputs)
+            });
             planned.map_err(|error| match node.origin() {
                 Some(origin) => origin.annotate(error),
                 None => error,
@@ -119,9 +125,7 @@ impl Planner {
             }
             LogicalPlan::Distinct(node) => aggregate::distinct(self, node, input_schema(&inputs)?)?,
             LogicalPlan::Join(join) => return self.join(join, id, inputs),
-            LogicalPlan::Sort(_) => {
-                return Err(Error::unsupported(format!("running {}", node.line())));
-            }
+            LogicalPlan::Sort(sort) => sort::sort(sort, &inputs, self.batch_size)?,
             LogicalPlan::Limit(limit) => {
                 if limit.fetch() == Some(0) {
                     let role = Role::Source(Arc::new(EmptySource));

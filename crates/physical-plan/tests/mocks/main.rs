@@ -11,6 +11,8 @@ mod failures;
 mod full_join;
 mod join;
 mod limit;
+mod sort;
+mod sorted;
 mod spilling_sort;
 mod stress;
 mod unbounded;

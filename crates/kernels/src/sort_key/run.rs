@@ -1,0 +1,267 @@
+//! Sorted lists of row ids.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "groups of entries lie within the entries, and positions are below their number"
+)]
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::packing::Packing;
+use super::radix::{self, Entry, Pair};
+use super::rows::{KeyRows, Keys, prefix};
+use crate::select::chunks::{CHUNK_ROWS, chunk, row};
+
+/// Rows of some chunks in the order of their keys; those of equal keys in the order of their ids.
+///
+/// A row's id is `chunk << 16 | row in the chunk`, and a chunk has at most
+/// [`CHUNK_ROWS`] rows.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub(super) entries: Entries,
+    pub(super) packing: Packing,
+    pub(super) chunks: Range<usize>,
+}
+
+/// Keys, as short as they are when packed, and ids.
+#[derive(Clone, Debug)]
+pub(super) enum Entries {
+    /// Keys of up to 32 bits.
+    Short(Vec<u64>),
+    /// Keys of up to 64 bits.
+    Long(Vec<Pair<u64>>),
+    /// Keys of up to 128 bits.
+    Wide(Vec<Pair<u128>>),
+    /// The first eight bytes of keys.
+    Bytes(Vec<Pair<u64>>),
+}
+
+impl Run {
+    /// Sorts the rows of a range of chunks. Rows that are in order already, or in long runs, are
+    /// noticed.
+    pub fn sort(keys: &[KeyRows], chunks: Range<usize>) -> Self {
+        let end = chunks.end.min(keys.len());
+        let chunks = chunks.start.min(end)..end;
+        let parts = || keys[chunks.clone()].iter().zip(chunks.clone());
+        debug_assert!(parts().all(|(keys, _)| keys.len() <= CHUNK_ROWS));
+        let packing = Packing::of(parts().map(|(keys, _)| keys));
+        let in_bytes = parts().any(|(keys, _)| matches!(keys.keys(), Keys::Bytes { .. }));
+        let entries = match packing.bits() {
+            _ if in_bytes => {
+                let mut entries = entries_of(parts(), |word| word);
+                sort_bytes(&mut entries, keys);
+                Entries::Bytes(entries)
+            }
+            0..=32 => Entries::Short(packed(parts(), &packing)),
+            33..=64 => Entries::Long(packed(parts(), &packing)),
+            _ => Entries::Wide(packed(parts(), &packing)),
+        };
+        Self {
+            entries,
+            packing,
+            chunks,
+        }
+    }
+
+    /// The ids of the rows, in order.
+    pub fn ids(&self) -> Vec<u32> {
+        self.ids_of(0..self.len())
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        match &self.entries {
+            Entries::Short(entries) => entries.len(),
+            Entries::Long(entries) | Entries::Bytes(entries) => entries.len(),
+            Entries::Wide(entries) => entries.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes taken.
+    pub fn size(&self) -> usize {
+        match &self.entries {
+            Entries::Short(entries) => entries.capacity() * size_of::<u64>(),
+            Entries::Long(entries) | Entries::Bytes(entries) => {
+                entries.capacity() * size_of::<Pair<u64>>()
+            }
+            Entries::Wide(entries) => entries.capacity() * size_of::<Pair<u128>>(),
+        }
+    }
+
+    /// The ids of the rows at a range of positions.
+    pub(super) fn ids_of(&self, range: Range<usize>) -> Vec<u32> {
+        match &self.entries {
+            Entries::Short(entries) => ids(&entries[range]),
+            Entries::Long(entries) | Entries::Bytes(entries) => ids(&entries[range]),
+            Entries::Wide(entries) => ids(&entries[range]),
+        }
+    }
+
+    /// The key, of bytes the first ones, and the id at a position.
+    pub(super) fn at(&self, position: usize) -> (u128, u32) {
+        let (key, id) = match &self.entries {
+            Entries::Short(entries) => (entries[position].key(), entries[position].id()),
+            Entries::Long(entries) | Entries::Bytes(entries) => {
+                (entries[position].key(), entries[position].id())
+            }
+            Entries::Wide(entries) => (entries[position].key(), entries[position].id()),
+        };
+        (self.packing.unpack(key), id)
+    }
+}
+
+pub(super) fn ids<E: Entry>(entries: &[E]) -> Vec<u32> {
+    entries.iter().map(|entry| entry.id()).collect()
+}
+
+/// What of a row's key lies behind the first bytes.
+pub(super) fn tail(keys: &[KeyRows], id: u32, from: usize) -> &[u8] {
+    let bytes = keys.get(chunk(id)).map(|keys| keys.bytes(row(id)));
+    bytes
+        .and_then(|bytes| bytes.get(from..))
+        .unwrap_or_default()
+}
+
+/// The order of entries that hold the first bytes of their keys.
+pub(super) fn order_bytes(keys: &[KeyRows], a: Pair<u64>, b: Pair<u64>) -> Ordering {
+    let rest = || tail(keys, a.id, 8).cmp(tail(keys, b.id, 8));
+    a.key.cmp(&b.key).then_with(rest).then(a.id.cmp(&b.id))
+}
+
+/// An entry for each row, in the order of the rows.
+fn entries_of<'a, E: Entry>(
+    parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    pack: impl Fn(u128) -> u128,
+) -> Vec<E> {
+    let mut entries = Vec::new();
+    for (keys, chunk) in parts {
+        let ids = (chunk * CHUNK_ROWS) as u32..;
+        match keys.keys() {
+            Keys::Narrow { high, low } => {
+                let high = u128::from(*high) << 64;
+                let rows = low.iter().zip(ids);
+                entries.extend(rows.map(|(&low, id)| E::new(pack(high | u128::from(low)), id)));
+            }
+            Keys::Wide(keys) => {
+                entries.extend(keys.iter().zip(ids).map(|(&key, id)| E::new(pack(key), id)));
+            }
+            Keys::Bytes { .. } => {
+                let rows = (0..keys.len()).zip(ids);
+                entries
+                    .extend(rows.map(|(row, id)| E::new(u128::from(prefix(keys.bytes(row))), id)));
+            }
+        }
+    }
+    entries
+}
+
+/// The sorted entries of packed words.
+fn packed<'a, E: Entry>(
+    parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    packing: &Packing,
+) -> Vec<E> {
+    let mut entries = match packing.low_piece() {
+        Some((from, mask)) => entries_of(parts, |key| u128::from(key as u64 >> from & mask)),
+        None => entries_of(parts, |key| packing.pack(key)),
+    };
+    match order_of(&entries, E::cmp) {
+        Presorted::Up => {}
+        Presorted::Down => entries.reverse(),
+        Presorted::Runs => entries.sort(),
+        Presorted::No => {
+            let mut scratch = vec![E::default(); entries.len()];
+            radix::sort(&mut entries, &mut scratch);
+        }
+    }
+    entries
+}
+
+/// How far a list is sorted already.
+enum Presorted {
+    Up,
+    /// Each entry is less than the one before.
+    Down,
+    /// Up, in runs that are worth merging.
+    Runs,
+    No,
+}
+
+fn order_of<E: Copy>(entries: &[E], order: impl Fn(&E, &E) -> Ordering) -> Presorted {
+    let falls = entries
+        .windows(2)
+        .filter(|pair| order(&pair[1], &pair[0]).is_lt())
+        .count();
+    match falls {
+        0 => Presorted::Up,
+        _ if falls + 1 == entries.len() => Presorted::Down,
+        // std's stable sort merges runs of at least the square root of the number of entries.
+        _ if (falls + 1).saturating_mul(entries.len().isqrt().max(64)) <= entries.len() => {
+            Presorted::Runs
+        }
+        _ => Presorted::No,
+    }
+}
+
+/// Sorts entries that hold the first bytes of their keys.
+fn sort_bytes(entries: &mut [Pair<u64>], keys: &[KeyRows]) {
+    let order = |a: &Pair<u64>, b: &Pair<u64>| order_bytes(keys, *a, *b);
+    match order_of(entries, order) {
+        Presorted::Up => {}
+        Presorted::Down => entries.reverse(),
+        Presorted::Runs => entries.sort_by(order),
+        Presorted::No => {
+            let mut scratch = vec![Pair::default(); entries.len()];
+            sort_group(entries, &mut scratch, keys, 0);
+        }
+    }
+}
+
+/// Groups of fewer entries are sorted by comparing.
+const SMALL_GROUP: usize = 32;
+/// Keys that share more than this many bytes, too: each eight are a call within a call.
+const DEEP: usize = 256;
+
+/// Sorts entries whose keys share their first `depth` bytes and that hold the next eight: by
+/// these, and then what shares them too by the next eight.
+fn sort_group(
+    entries: &mut [Pair<u64>],
+    scratch: &mut [Pair<u64>],
+    keys: &[KeyRows],
+    depth: usize,
+) {
+    let next = depth + 8;
+    if entries.len() <= SMALL_GROUP || depth >= DEEP {
+        entries.sort_unstable_by(|a, b| {
+            let rest = || tail(keys, a.id, next).cmp(tail(keys, b.id, next));
+            a.key.cmp(&b.key).then_with(rest).then(a.id.cmp(&b.id))
+        });
+        return;
+    }
+    radix::sort(entries, scratch);
+    let mut start = 0;
+    while start < entries.len() {
+        let key = entries[start].key;
+        let equal = entries[start..]
+            .iter()
+            .take_while(|entry| entry.key == key)
+            .count();
+        let group = start..start + equal;
+        start = group.end;
+        // No key begins another: if one of them ends here, all do, and they are equal.
+        if equal == 1 || tail(keys, entries[group.start].id, next).is_empty() {
+            continue;
+        }
+        let group_entries = &mut entries[group.clone()];
+        for entry in group_entries.iter_mut() {
+            entry.key = prefix(tail(keys, entry.id, next));
+        }
+        sort_group(group_entries, &mut scratch[group], keys, next);
+        group_entries.iter_mut().for_each(|entry| entry.key = key);
+    }
+}

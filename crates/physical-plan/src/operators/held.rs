@@ -1,0 +1,69 @@
+//! What breakers hold of their input, and the memory that is reserved for it.
+
+use arrow::array::Array;
+use esker_datatypes::{Column, Encoding, Result, array_size};
+use esker_runtime::Reservation;
+
+/// How many bytes a column takes that is held together with the one before it: a dictionary that
+/// both share counts once.
+pub(crate) fn held_size(column: &Column, before: Option<&Column>) -> usize {
+    if let Encoding::Dictionary { codes, values } = column.encoding()
+        && let Some(Encoding::Dictionary { values: shared, .. }) = before.map(Column::encoding)
+        && std::sync::Arc::ptr_eq(values, shared)
+    {
+        return array_size(codes as &dyn Array);
+    }
+    column.memory_size()
+}
+
+/// How many bytes a batch's columns take that are held together with those of the batch before it.
+pub(crate) fn held_batch_size(columns: &[Column], before: Option<&[Column]>) -> usize {
+    let before = before.unwrap_or_default();
+    let sizes = columns.iter().enumerate();
+    sizes.map(|(i, c)| held_size(c, before.get(i))).sum()
+}
+
+/// The reservations of all workers, held together.
+#[derive(Debug, Default)]
+pub(crate) struct Held(Vec<Reservation>);
+
+impl Held {
+    /// Adds what a worker has reserved.
+    pub(crate) fn add(&mut self, reservation: Reservation) {
+        self.0.push(reservation);
+    }
+
+    /// The bytes that are held.
+    pub(crate) fn size(&self) -> u64 {
+        self.0.iter().map(Reservation::size).sum()
+    }
+
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    /// `ResourcesExhausted`.
+    pub(crate) fn try_grow(&mut self, bytes: u64) -> Result<()> {
+        match self.0.first_mut() {
+            Some(first) => first.try_grow(bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Grows or shrinks to so many bytes in all.
+    ///
+    /// # Errors
+    /// `ResourcesExhausted`; the size is then as before.
+    pub(crate) fn try_resize(&mut self, bytes: u64) -> Result<()> {
+        let size = self.size();
+        if let Some(more) = bytes.checked_sub(size) {
+            return self.try_grow(more);
+        }
+        let mut less = size - bytes;
+        for reservation in &mut self.0 {
+            let some = less.min(reservation.size());
+            reservation.shrink(some);
+            less -= some;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What rows are sorted by: compiled keys, and how they become bytes or words that compare.
+
+use std::fmt;
+use std::sync::Arc;
+
+use esker_datatypes::{Batch, Buffers, Column, DataType, Error, Result, Schema};
+use esker_kernels::sort_key::{KeyRows, SortKeys, SortOptions};
+use esker_logical_expr::{Expr, SortKey};
+
+use crate::expression::{Program, ProgramState};
+
+/// Sort keys over the columns of an input.
+///
+/// Keys that are columns are taken as they are, so that a sort holds them once; the others are
+/// computed, and stand behind the columns of the input.
+pub struct SortSpec {
+    computed: Option<Arc<Program>>,
+    /// Where each key stands among the columns of the input and the computed ones behind them.
+    places: Vec<usize>,
+    encoder: SortKeys,
+    /// The declared types of the input's columns.
+    types: Vec<DataType>,
+}
+
+impl SortSpec {
+    /// Compiles keys, which are resolved and coerced, over the columns of `input`.
+    ///
+    /// # Errors
+    /// `Unsupported` for a type without an order; those of [`Program::compile`].
+    pub fn compile(keys: &[SortKey], input: &Schema) -> Result<Self> {
+        let position = |key: &SortKey| input.index_of(key.expr.unaliased().as_column()?);
+        let exprs: Vec<&Expr> = keys
+            .iter()
+            .filter(|key| position(key).is_none())
+            .map(|key| &key.expr)
+            .collect();
+        let computed = match exprs.as_slice() {
+            [] => None,
+            exprs => Some(Program::compile(exprs, input)?),
+        };
+        let mut types: Vec<DataType> = input
+            .fields()
+            .iter()
+            .map(|field| field.data_type().clone())
+            .collect();
+        let width = types.len();
+        types.extend(computed.iter().flat_map(|program| program.types().to_vec()));
+        let mut behind = width..;
+        let (mut places, mut columns) = (Vec::new(), Vec::new());
+        for key in keys {
+            let place = position(key).or_else(|| behind.next()).unwrap_or_default();
+            let Some(data_type) = types.get(place) else {
+                return Err(Error::internal(format!("sort key {key} has no type")));
+            };
+            let options = SortOptions {
+                descending: key.descending,
+                nulls_first: key.nulls_first,
+            };
+            columns.push((data_type.clone(), options));
+            places.push(place);
+        }
+        types.truncate(width);
+        Ok(Self {
+            computed,
+            places,
+            encoder: SortKeys::new(&columns)?,
+            types,
+        })
+    }
+
+    /// The declared types of the input's columns.
+    pub(crate) fn types(&self) -> &[DataType] {
+        &self.types
+    }
+
+    /// The keys of a batch that are no columns of it; what stands in rows that are not selected does
+    /// not matter.
+    pub(crate) fn compute(
+        &self,
+        batch: &Batch,
+        state: &mut ProgramState,
+        buffers: &mut Buffers,
+    ) -> Result<Vec<Column>> {
+        match &self.computed {
+            Some(program) => program.evaluate(batch, batch.selection(), state, buffers),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The key columns, in the order of the keys, of columns of the input and those computed.
+    pub(crate) fn key_columns<'a>(
+        &self,
+        columns: &'a [Column],
+        computed: &'a [Column],
+    ) -> Result<Vec<&'a Column>> {
+        let column = |&place: &usize| {
+            let column = match place.checked_sub(columns.len()) {
+                Some(behind) => computed.get(behind),
+                None => columns.get(place),
+            };
+            column.ok_or_else(|| Error::internal(format!("no sort key at {place}")))
+        };
+        self.places.iter().map(column).collect()
+    }
+
+    /// The keys of dense key columns.
+    pub(crate) fn encode(
+        &self,
+        columns: &[&Column],
+        rows: usize,
+        buffers: &mut Buffers,
+    ) -> Result<KeyRows> {
+        self.encoder.encode(columns, rows, buffers)
+    }
+}
+
+impl fmt::Debug for SortSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SortSpec")
+            .field("computed", &self.computed)
+            .field("places", &self.places)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! The first rows of an order.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering as Memory};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use esker_datatypes::{Batch, Buffers, Column, Result, Selection};
+use esker_kernels::select;
+use esker_kernels::sort_key::KeyRows;
+use esker_runtime::{Reservation, TaskContext};
+
+use super::super::held::Held;
+use super::candidates::Candidates;
+use super::keys::SortSpec;
+use super::source::SortedSource;
+use super::stages::Stages;
+use crate::expression::ProgramState;
+use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Source, Streaming};
+
+/// A worker keeps so many candidates before it looks which of them are out, or twice as many as are
+/// wanted.
+const ENOUGH: usize = 4096;
+/// So many parts more than they need are put together: while reading, and at the end, when the parts
+/// of all workers are numbered through.
+const SCATTERED: usize = 1 << 14;
+const SCATTERED_AT_END: usize = 1 << 8;
+
+/// The first rows of a stable sort, without sorting the others (S10).
+///
+/// Each worker keeps candidates. When they are many it sorts them, drops those that are out, and
+/// tells all workers the last key that is in: no row behind it can be in, and such rows are dropped
+/// before their columns are copied. Of rows with equal keys the earlier ones are in, so a worker
+/// drops rows that equal that key only if they come behind the row that has it.
+pub struct TopKExec {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    spec: Arc<SortSpec>,
+    fetch: usize,
+    stages: Arc<Stages>,
+    /// Counts the bounds, so that workers need no lock to see that there is no new one.
+    version: AtomicU64,
+    bound: Mutex<Option<Arc<Bound>>>,
+    input: Mutex<Input>,
+}
+
+#[derive(Default)]
+struct Input {
+    candidates: Vec<Candidates>,
+    held: Held,
+    workers: u64,
+}
+
+/// A row that has so many others before it that no row behind it is wanted.
+struct Bound {
+    key: KeyRows,
+    /// Its split.
+    ordinal: u64,
+    /// The worker that read it.
+    worker: u64,
+}
+
+impl TopKExec {
+    /// The first `fetch` rows of the order, in batches of at most `batch_size` rows.
+    pub fn new(spec: SortSpec, fetch: u64, batch_size: usize) -> Self {
+        let spec = Arc::new(spec);
+        let fetch = usize::try_from(fetch).unwrap_or(usize::MAX);
+        let stages = Stages::new("TopKExec", Arc::clone(&spec), fetch, batch_size);
+        Self {
+            shared: Arc::new(Shared {
+                spec,
+                fetch,
+                stages: Arc::new(stages),
+                version: AtomicU64::new(0),
+                bound: Mutex::default(),
+                input: Mutex::default(),
+            }),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Input> {
+        self.input.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_bound(&self) -> MutexGuard<'_, Option<Arc<Bound>>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells a bound, which counts if it lets fewer rows in than the one there is.
+    fn tell(&self, new: Bound) {
+        let mut bound = self.lock_bound();
+        let tighter = bound.as_ref().is_none_or(|old| {
+            let order = new.key.compare(0, &old.key, 0);
+            order.then(new.ordinal.cmp(&old.ordinal)).is_lt()
+        });
+        if tighter {
+            *bound = Some(Arc::new(new));
+            self.version.fetch_add(1, Memory::Release);
+        }
+    }
+}
+
+impl fmt::Debug for TopKExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopKExec")
+            .field("keys", &self.shared.spec)
+            .field("fetch", &self.shared.fetch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sink for TopKExec {
+    fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn LocalSink>> {
+        let mut input = self.shared.lock();
+        input.workers += 1;
+        Ok(Box::new(LocalTopK {
+            worker: input.workers,
+            shared: Arc::clone(&self.shared),
+            candidates: Candidates::default(),
+            version: 0,
+            bound: None,
+            reservation: cx.query.memory().reserve("TopKExec"),
+            state: ProgramState::default(),
+        }))
+    }
+
+    fn finalize(&self, stage: usize, cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
+        let stages = &self.shared.stages;
+        if stage > 0 {
+            return stages.advance(cx);
+        }
+        let input = std::mem::take(&mut *self.shared.lock());
+        let chunks = Candidates::in_order(input.candidates, &self.shared.spec)?;
+        Ok(stages.begin(chunks, input.held, cx))
+    }
+
+    fn output_source(&self) -> Option<Arc<dyn Source>> {
+        let stages = Arc::clone(&self.shared.stages);
+        Some(Arc::new(SortedSource::new(stages)))
+    }
+
+    fn held(&self) -> u64 {
+        self.shared.stages.held()
+    }
+
+    fn streaming(&self) -> Streaming {
+        Streaming::Refuse("the first rows of an order are known at the end of the input")
+    }
+}
+
+struct LocalTopK {
+    worker: u64,
+    shared: Arc<Shared>,
+    candidates: Candidates,
+    /// The bound that this worker has seen, and its number.
+    version: u64,
+    bound: Option<Arc<Bound>>,
+    reservation: Reservation,
+    state: ProgramState,
+}
+
+impl LocalTopK {
+    /// The rows of a batch that may be in, with their keys.
+    fn admit(
+        &mut self,
+        input: &mut Batch,
+        cx: &mut TaskContext,
+    ) -> Result<Option<(Vec<Column>, usize, KeyRows)>> {
+        let ordinal = input.order().ordinal;
+        let (spec, buffers) = (&self.shared.spec, &mut cx.buffers);
+        let computed = spec.compute(input, &mut self.state, buffers)?;
+        let dense = |column: &&Column| select::compact(column, input.selection(), buffers);
+        let columns = spec.key_columns(input.columns(), &computed)?;
+        let columns: Vec<Column> = columns.iter().map(dense).collect::<Result<_>>()?;
+        let columns: Vec<&Column> = columns.iter().collect();
+        let mut keys = spec.encode(&columns, input.selected(), &mut cx.buffers)?;
+        let version = self.shared.version.load(Memory::Acquire);
+        if version != self.version {
+            self.version = version;
+            self.bound = self.shared.lock_bound().clone();
+        }
+        if let Some(bound) = &self.bound {
+            // Rows of another worker's splits may come before the bound's; those of this worker come
+            // behind all it has read.
+            let or_equal = bound.worker != self.worker && ordinal <= bound.ordinal;
+            let mut kept = Selection::all(keys.len());
+            keys.select_below(&bound.key, 0, or_equal, &mut kept);
+            if kept.is_none() {
+                return Ok(None);
+            }
+            if let Some(kept) = kept.rows() {
+                keys = keys.take(kept);
+                let of_batch = match input.selection().rows() {
+                    Some(rows) => kept
+                        .iter()
+                        .filter_map(|&row| rows.get(row as usize).copied())
+                        .collect(),
+                    None => kept.to_vec(),
+                };
+                *input.selection_mut() = Selection::from_rows(input.rows(), of_batch);
+            }
+        }
+        let (rows, selection) = (input.selected(), input.selection().clone());
+        let columns = input.clear().into_iter().chain(computed);
+        let columns: Vec<Column> = columns
+            .map(|column| select::compact(&column, &selection, &mut cx.buffers))
+            .collect::<Result<_>>()?;
+        Ok(Some((columns, rows, keys)))
+    }
+
+    /// Drops candidates that are out, and says which key is the last one in.
+    fn cut(&mut self, buffers: &mut Buffers) -> Result<()> {
+        let Shared { spec, fetch, .. } = &*self.shared;
+        if let Some((key, ordinal)) = self.candidates.cut(*fetch, spec, buffers)? {
+            self.shared.tell(Bound {
+                key,
+                ordinal,
+                worker: self.worker,
+            });
+        }
+        self.reservation.try_resize(self.candidates.size() as u64)
+    }
+
+    /// Whether so many candidates are worth a look.
+    fn is_full(&self) -> bool {
+        let enough = self.shared.fetch.saturating_mul(2).max(ENOUGH);
+        self.candidates.rows() >= enough || self.candidates.is_scattered(SCATTERED)
+    }
+}
+
+impl LocalSink for LocalTopK {
+    fn consume(&mut self, input: &mut Batch, cx: &mut TaskContext) -> Result<SinkStatus> {
+        if self.shared.fetch == 0 {
+            return Ok(SinkStatus::Finished);
+        }
+        if input.selected() == 0 {
+            return Ok(SinkStatus::NeedInput);
+        }
+        let ordinal = input.order().ordinal;
+        let Some((columns, rows, keys)) = self.admit(input, cx)? else {
+            return Ok(SinkStatus::NeedInput);
+        };
+        self.candidates.push(columns, rows, keys, ordinal)?;
+        let size = self.candidates.size() as u64;
+        let granted = self.reservation.try_resize(size);
+        if self.is_full() {
+            self.cut(&mut cx.buffers)?;
+        } else if let Err(error) = granted {
+            if self.candidates.rows() <= self.shared.fetch {
+                return Err(error);
+            }
+            self.cut(&mut cx.buffers)?;
+        }
+        Ok(SinkStatus::NeedInput)
+    }
+
+    fn combine(mut self: Box<Self>, cx: &mut TaskContext) -> Result<()> {
+        let more = self.candidates.rows() > self.shared.fetch;
+        if more || self.candidates.is_scattered(SCATTERED_AT_END) {
+            self.cut(&mut cx.buffers)?;
+        }
+        let mut input = self.shared.lock();
+        input.held.add(self.reservation);
+        input.candidates.push(self.candidates);
+        Ok(())
+    }
+}
