@@ -213,6 +213,29 @@ fn many_groups_are_merged_in_parts() {
 }
 
 #[test]
+fn a_limit_takes_the_first_groups() {
+    let input = many(5_000, 2);
+    for threads in [1, 3] {
+        let settings = Settings {
+            threads,
+            split_rows: 100,
+            batch_size: 7,
+            ..Settings::default()
+        };
+        let options = AggregateOptions {
+            maintain_order: true,
+            sorted: false,
+        };
+        let plan = input.plan(&settings).build();
+        let plan = aggregate_plan([col("i")], [col("n").first()], options, plan).unwrap();
+        let plan = LogicalPlanBuilder::from_plan(plan).limit(10, Some(20));
+        let found = run(plan.build(), &settings).unwrap();
+        let row = |n: i64| vec![Cell::Int(n * 7_919 % 5_000), Cell::Int(n)];
+        check(found, (10..30).map(row).collect(), true);
+    }
+}
+
+#[test]
 fn plan_text_has_positions() {
     let settings = Settings::default();
     let input = many(2, 1);

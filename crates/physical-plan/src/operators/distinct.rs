@@ -9,7 +9,8 @@ use super::aggregate::{Grouping, HashAggregateExec};
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, Source, Streaming};
 
 /// One row for each combination of values in some columns, or in all: of each combination the first
-/// row in the order of the input.
+/// row in the order of the input. Of keys that are equal and yet differ (-0.0 and 0.0, NaN of all
+/// sorts) one stands for all.
 ///
 /// Rows come in no promised order, or with `maintain_order` in that of the input.
 #[derive(Debug)]

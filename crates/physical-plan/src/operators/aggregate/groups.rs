@@ -90,7 +90,6 @@ impl Groups {
         first_rows: &mut FirstRows,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        let before = self.len;
         self.assign(&columns[..spec.keys.len()], selection, buffers)?;
         let ordered = spec.calls.iter().any(|call| call.ordered);
         let numbers = ordered.then(|| column_of(positions.clone(), buffers));
@@ -109,7 +108,7 @@ impl Groups {
             buffers.recycle_column(numbers);
         }
         if spec.keeps_firsts() {
-            self.compete(before, positions, selection);
+            self.compete(positions, selection);
             if !spec.kept.is_empty() {
                 self.rows.resize(self.len, 0);
                 if !self.winners.is_empty() {
@@ -144,20 +143,32 @@ impl Groups {
     }
 
     /// Finds the rows that come before those that their groups had.
-    fn compete(&mut self, before: usize, positions: Range<u64>, selection: &Selection) {
+    fn compete(&mut self, positions: Range<u64>, selection: &Selection) {
         self.winners.clear();
-        self.firsts.resize(self.len, u64::MAX);
         let ascending = positions.start >= self.reached;
         self.reached = self.reached.max(positions.end);
-        if ascending && before == self.len {
+        let row_of = |at: usize| selection.rows().map_or(at as u32, |rows| rows[at]);
+        if ascending {
+            // Only the rows of new groups, which are numbered in the order of their first rows.
+            let mut ids = self.ids.iter().enumerate();
+            while self.firsts.len() < self.len
+                && let Some((at, &group)) = ids.next()
+            {
+                if group as usize == self.firsts.len() {
+                    let row = row_of(at);
+                    self.firsts.push(positions.start + u64::from(row));
+                    self.winners.push(Winner { group, row });
+                }
+            }
             return;
         }
-        for (row, &group) in selection.iter().zip(&self.ids) {
-            let position = positions.start + row as u64;
+        self.firsts.resize(self.len, u64::MAX);
+        for (at, &group) in self.ids.iter().enumerate() {
+            let row = row_of(at);
+            let position = positions.start + u64::from(row);
             let first = &mut self.firsts[group as usize];
             if position < *first {
                 *first = position;
-                let row = row as u32;
                 self.winners.push(Winner { group, row });
             }
         }
