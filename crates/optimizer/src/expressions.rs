@@ -114,13 +114,18 @@ enum Agreement {
 impl Agreement {
     /// That of the keys themselves.
     fn of(data_type: &DataType) -> Self {
-        let data_type = value_type(data_type);
-        if data_type.is_floating() || data_type.is_nested() {
-            Self::Equal
-        } else {
+        if equals_are_same(data_type) {
             Self::Bits
+        } else {
+            Self::Equal
         }
     }
+}
+
+/// Whether equal values of a type are the same to the bit: not -0.0 and 0.0.
+pub(crate) fn equals_are_same(data_type: &DataType) -> bool {
+    let data_type = value_type(data_type);
+    !data_type.is_floating() && !data_type.is_nested()
 }
 
 /// Whether values of both types compare as they are: text and binary in any layout, and encodings are

@@ -18,6 +18,8 @@
 
 /// What the plan left unsaid: casts.
 mod analyzer;
+/// What a plan costs.
+mod cost;
 /// A walk that carries something down the plan.
 mod descend;
 /// What rules ask of expressions.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use esker_datatypes::{Column, DataType, Error, Field, Precision, Result, Schema, SchemaRef};
 use esker_logical_expr::function::{
-    Call, FunctionProperties, ScalarFunction, Signature, Volatility,
+    AggregateFunction, AggregateProperties, Call, FunctionProperties, GroupsAccumulator,
+    ScalarFunction, Signature, Volatility,
 };
 use esker_logical_expr::{Expr, SortKey, col};
 use esker_logical_plan::{
@@ -72,14 +73,7 @@ pub(crate) fn scan_of(
     schema: Schema,
     answer: fn(&Expr) -> FilterPushdown,
 ) -> LogicalPlan {
-    LogicalPlan::Scan(Scan::new(
-        name,
-        Arc::new(Mock {
-            schema: Arc::new(schema),
-            answer,
-            rows: Precision::Unknown,
-        }),
-    ))
+    mock(name, schema, answer, None)
 }
 
 pub(crate) fn filter(input: LogicalPlan, predicate: Expr) -> LogicalPlan {
@@ -104,14 +98,28 @@ pub(crate) fn union(inputs: impl IntoIterator<Item = LogicalPlan>) -> LogicalPla
 
 /// The scan of a source that says it has this many rows.
 pub(crate) fn scan_of_rows(name: &str, rows: u64) -> LogicalPlan {
-    LogicalPlan::Scan(Scan::new(
+    mock(
         name,
-        Arc::new(Mock {
-            schema: Arc::new(columns()),
-            answer: |_| FilterPushdown::Unsupported,
-            rows: Precision::Exact(rows),
-        }),
-    ))
+        columns(),
+        |_| FilterPushdown::Unsupported,
+        rows.into(),
+    )
+}
+
+fn mock(
+    name: &str,
+    schema: Schema,
+    answer: fn(&Expr) -> FilterPushdown,
+    rows: Option<u64>,
+) -> LogicalPlan {
+    let schema = Arc::new(schema);
+    let rows = rows.map_or(Precision::Unknown, Precision::Exact);
+    let source = Mock {
+        schema,
+        answer,
+        rows,
+    };
+    LogicalPlan::Scan(Scan::new(name, Arc::new(source)))
 }
 
 pub(crate) fn aggregate(
@@ -136,9 +144,23 @@ pub(crate) fn join(
 
 /// A scan whose columns are called `la`, `lb` and so on, for `l`: a side of a [`join`].
 pub(crate) fn side(prefix: &str) -> LogicalPlan {
+    mock(
+        prefix,
+        prefixed(prefix),
+        |_| FilterPushdown::Unsupported,
+        None,
+    )
+}
+
+/// The same with this many rows.
+pub(crate) fn side_of_rows(prefix: &str, rows: u64) -> LogicalPlan {
+    let answer = |_: &Expr| FilterPushdown::Unsupported;
+    mock(prefix, prefixed(prefix), answer, rows.into())
+}
+
+fn prefixed(prefix: &str) -> Schema {
     let renamed = |f: &Field| f.clone().with_name(format!("{prefix}{}", f.name()));
-    let schema = columns().fields().iter().map(renamed).collect();
-    scan_of(prefix, schema, |_| FilterPushdown::Unsupported)
+    columns().fields().iter().map(renamed).collect()
 }
 
 pub(crate) fn sort(input: LogicalPlan, keys: impl IntoIterator<Item = SortKey>) -> LogicalPlan {
@@ -191,6 +213,41 @@ impl ScalarFunction for Random {
     }
 
     fn evaluate(&self, _args: &[Column], _call: &mut Call<'_>) -> Result<Column> {
+        Err(Error::unsupported(
+            "computing a function that is there for its properties",
+        ))
+    }
+}
+
+/// `FIRST(x)`: order-sensitive, without an accumulator.
+pub(crate) fn first(expr: Expr) -> Expr {
+    Expr::aggregate(Arc::new(First), [expr])
+}
+
+#[derive(Debug)]
+struct First;
+
+impl AggregateFunction for First {
+    fn name(&self) -> &str {
+        "first"
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::numeric(1..=1)
+    }
+
+    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
+        let first = args.first().cloned();
+        first.ok_or_else(|| Error::internal("first takes one argument"))
+    }
+
+    fn properties(&self) -> AggregateProperties {
+        let mut properties = AggregateProperties::default();
+        properties.order_sensitive = true;
+        properties
+    }
+
+    fn accumulator(&self, _args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         Err(Error::unsupported(
             "computing a function that is there for its properties",
         ))

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use esker_datatypes::{DataType, Field, Result, Schema};
+use esker_logical_expr::test_util::total;
 use esker_logical_expr::tree::Transformed;
 use esker_logical_expr::{Expr, col, lit};
 use esker_logical_plan::{
-    Extension, ExtensionNode, FilterPushdown, LogicalPlan, Origin, Projection, check_invariants,
+    Extension, ExtensionNode, FilterPushdown, JoinType, LogicalPlan, Origin, Projection,
+    check_invariants,
 };
 
 use crate::rules::DropNoops;
-use crate::test_util::{filter, limit, project, scan, scan_of, scan_with, union};
+use crate::test_util::{
+    aggregate, distinct, filter, join, limit, project, scan, scan_of, scan_of_rows, scan_with,
+    side, side_of_rows, sort, union,
+};
 use crate::{Analyzer, Optimizer, OptimizerRule};
 
 fn analyzed(plan: LogicalPlan) -> LogicalPlan {
@@ -149,11 +154,15 @@ fn everything_together() {
 fn each_rule_can_be_switched_off() {
     let plan = || {
         let inner = union([
-            project(scan("t"), [col("a"), col("f")]),
-            union([project(scan("u"), [col("a"), col("f")])]),
+            project(scan_of_rows("t", 1000), [col("a"), col("f")]),
+            union([project(scan_of_rows("u", 1000), [col("a"), col("f")])]),
         ]);
         let named = project(inner, [col("a"), (col("f") + (lit(1.0) + 2.0)).alias("g")]);
-        limit(0, 9, project(filter(named, col("g").gt(1)), [col("g") * 2]))
+        let named = project(named, [col("g"), col("a")]);
+        let small = sort(side_of_rows("l", 10), [col("lb").asc()]);
+        let joined = join(small, named, JoinType::Left, &[("la", "a")], None);
+        let kept = filter(LogicalPlan::Join(joined), col("g").gt(1));
+        limit(0, 9, project(sort(kept, [col("g").asc()]), [col("g") * 2]))
     };
     let all = check(plan());
     for rule in Optimizer::new().rule_names() {
@@ -308,6 +317,96 @@ fn nodes_keep_their_origin() {
     assert_eq!(origins, ["limit", "filter", "none"]);
 }
 
+#[test]
+fn nodes_of_joins_and_aggregations_keep_their_origin() {
+    let origin = |method| {
+        Some(Origin {
+            method,
+            location: std::panic::Location::caller(),
+        })
+    };
+    let joined = join(
+        side_of_rows("l", 10),
+        side_of_rows("r", 100),
+        JoinType::Full,
+        &[],
+        Some(col("la").eq(col("ra")).and(col("la").eq(col("ra")))),
+    );
+    let joined = LogicalPlan::Join(joined).with_origin(origin("join"));
+    let wanted = filter(joined, col("lb").gt(1).and(col("rb").gt(1)));
+    let wanted = wanted.with_origin(origin("filter"));
+    let sums = [total(col("lb")).alias("t"), total(col("ld")).alias("u")];
+    let groups = aggregate(wanted, [col("la")], sums).with_origin(origin("agg"));
+    let kinds = distinct(groups, &["t"]).with_origin(origin("distinct"));
+    let sorted = sort(kinds, [col("t").asc(), col("t").desc()]).with_origin(origin("sort"));
+    let plan = limit(1, 5, sorted).with_origin(origin("limit"));
+    let plan = project(plan, [col("t")]).with_origin(origin("select"));
+    let optimized = Optimizer::new().optimize(analyzed(plan)).unwrap();
+    insta::assert_snapshot!(optimized, @r"
+    Limit: 5, offset=1
+        Sort: #t ASC NULLS LAST; fetch=6
+            Distinct: on=[#t]
+                Projection: #t
+                    Aggregate: groupExpr=[#la], aggregateExpr=[TOTAL(#lb) as t]
+                        Projection: #la, #lb
+                            Join: type=Inner, on=[(#la, #ra)]; build=left
+                                Filter: #lb > Int64(1)
+                                    Scan: l; projection=[la, lb]
+                                Projection: #ra
+                                    Filter: #rb > Int64(1)
+                                        Scan: r; projection=[ra, rb]
+    ");
+    let mut origins = Vec::new();
+    esker_logical_expr::tree::visit(&optimized, |node| {
+        origins.push(node.origin().map_or("none", |origin| origin.method));
+        esker_logical_expr::tree::Visit::Continue
+    });
+    insta::assert_snapshot!(origins.join(" "), @"limit sort distinct agg agg filter join filter none filter filter none");
+}
+
+#[test]
+fn joins_of_joins() {
+    // As TPC-H 3 is written with cross joins.
+    let cross = |left, right| LogicalPlan::Join(join(left, right, JoinType::Inner, &[], None));
+    let all = cross(
+        cross(side_of_rows("c", 150), side_of_rows("o", 1500)),
+        side_of_rows("l", 6000),
+    );
+    let wanted = Expr::all_of([
+        col("cs").eq("BUILDING"),
+        col("ck").eq(col("oa")),
+        col("la").eq(col("ok")),
+        col("od").lt(5),
+        col("ld").gt(5),
+    ]);
+    let groups = aggregate(
+        filter(all, wanted.unwrap()),
+        [col("la"), col("od")],
+        [total(col("lf")).alias("revenue")],
+    );
+    let plan = limit(
+        0,
+        10,
+        sort(groups, [col("revenue").desc(), col("od").asc()]),
+    );
+    insta::assert_snapshot!(check(plan), @r"
+    Sort: #revenue DESC NULLS LAST, #od ASC NULLS LAST; fetch=10
+        Aggregate: groupExpr=[#la, #od], aggregateExpr=[TOTAL(#lf) as revenue]
+            Projection: #od, #la, #lf
+                Join: type=Inner, on=[(#ok, #la)]; build=left
+                    Projection: #od, #ok
+                        Join: type=Inner, on=[(#ck, #oa)]; build=left
+                            Projection: #ck
+                                Filter: #cs = 'BUILDING'
+                                    Scan: c; projection=[cs, ck]
+                            Filter: #od < 5
+                                Scan: o; projection=[oa, od, ok]
+                    Projection: #la, #lf
+                        Filter: #ld > 5
+                            Scan: l; projection=[la, ld, lf]
+    ");
+}
+
 /// Runs on a stack as small as a thread may have.
 fn on_a_small_stack(f: impl FnOnce() + Send + 'static) {
     #[expect(
@@ -368,6 +467,26 @@ fn deep_filters_and_unions() {
             plan = union([plan, scan("u")]);
         }
         assert_eq!(check(plan).lines().count(), 1002);
+    });
+}
+
+#[test]
+fn deep_joins_and_aggregations() {
+    on_a_small_stack(|| {
+        let mut plan = project(scan("t"), [col("a"), col("b")]);
+        for _ in 0..DEEP / 20 {
+            let right = project(side("r"), [col("ra")]);
+            let joined = join(plan, right, JoinType::Semi, &[("a", "ra")], None);
+            let sorted = sort(LogicalPlan::Join(joined), [col("b").asc()]);
+            let groups = aggregate(
+                filter(distinct(sorted, &[]), col("a").gt(1)),
+                [col("a")],
+                [total(col("b")).alias("b")],
+            );
+            plan = groups;
+        }
+        let optimized = Optimizer::new().optimize(analyzed(plan)).unwrap();
+        check_invariants(&optimized).unwrap();
     });
 }
 

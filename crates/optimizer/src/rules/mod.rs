@@ -1,10 +1,18 @@
 //! The rules, one file each, and the order in which they run.
+//!
+//! What they do around a `sorted` hint: it is the user's claim of the order in which an
+//! aggregation's, a join's or a `Distinct`'s input comes, and is verified while running (S16). Below
+//! it rules may take rows away (the rest of sorted rows is sorted), at the front or in between, and
+//! columns that are no keys. They never drop a sort there, nor change the keys of the claim or the
+//! way a join is run.
 
 use std::sync::Arc;
 
 use crate::rule::OptimizerRule;
 
+mod choose_build_side;
 mod drop_noops;
+mod drop_sorts;
 mod limit_to_top_k;
 mod merge_projections;
 mod merge_unions;
@@ -14,7 +22,9 @@ mod push_down_projections;
 mod simplify_expressions;
 mod simplify_joins;
 
+pub use choose_build_side::ChooseBuildSide;
 pub use drop_noops::DropNoops;
+pub use drop_sorts::DropSorts;
 pub use limit_to_top_k::LimitToTopK;
 pub use merge_projections::MergeProjections;
 pub use merge_unions::MergeUnions;
@@ -33,8 +43,10 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(SimplifyJoins),
         Arc::new(PushDownLimits),
         Arc::new(LimitToTopK),
+        Arc::new(DropSorts),
         Arc::new(MergeProjections),
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),
+        Arc::new(ChooseBuildSide),
     ]
 }

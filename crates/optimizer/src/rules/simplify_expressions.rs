@@ -2,6 +2,7 @@
 
 mod comparison;
 mod logic;
+mod node;
 
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use esker_datatypes::{Result, Schema};
 use esker_logical_expr::function::Volatility;
 use esker_logical_expr::tree::{self, Transformed, TreeNode};
 use esker_logical_expr::{Expr, evaluate_constant, expr_type};
-use esker_logical_plan::{Filter, Limit, LogicalPlan};
+use esker_logical_plan::LogicalPlan;
 
-use crate::expressions::{ExprSet, input_schema, is_volatile, named};
+use crate::expressions::{input_schema, named};
 use crate::rule::OptimizerRule;
 
 /// Simplifies the expressions of all nodes, and the filters that keep nothing.
@@ -23,7 +24,9 @@ use crate::rule::OptimizerRule;
 /// * Comparisons: a literal goes to the right; `CAST(#small AS Int64) > Int64(5)` compares `#small`
 ///   itself; `x IN (1)` is `x = 1`. `x = x` stays, unless `x` is never null.
 ///
-/// A filter that is never true becomes a limit of no rows.
+/// A filter that is never true becomes a limit of no rows, and so does an inner or semi join whose
+/// condition is not. Terms and keys that are there twice are dropped, and sort keys that are the
+/// same for all rows; of a join with a `sorted` hint all keys stay.
 ///
 /// ```text
 /// Filter: NOT (Int64(1) + Int64(2) < #a) AND TRUE        Filter: #a <= Int64(3)
@@ -44,12 +47,12 @@ impl OptimizerRule for SimplifyExpressions {
         plan.transform_up(|node| {
             let Transformed { data, changed } = simplify_node(node)?;
             let new = match data {
-                LogicalPlan::Filter(filter) => simplify_filter(filter)?,
+                LogicalPlan::Filter(filter) => node::simplify_filter(filter)?,
+                LogicalPlan::Join(join) => node::simplify_join(join)?,
+                LogicalPlan::Sort(sort) => node::simplify_sort(sort)?,
                 LogicalPlan::Scan(_)
                 | LogicalPlan::Projection(_)
                 | LogicalPlan::Aggregate(_)
-                | LogicalPlan::Join(_)
-                | LogicalPlan::Sort(_)
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Union(_)
@@ -151,35 +154,6 @@ fn fold_constant(node: Expr, schema: &Schema) -> Transformed<Expr> {
         }
         Ok(_) | Err(_) => Transformed::no(node),
     }
-}
-
-/// Drops the terms that are there twice; a filter with a term that is never true keeps no rows.
-fn simplify_filter(filter: Filter) -> Result<Transformed<LogicalPlan>> {
-    let terms = filter.predicate().conjuncts();
-    let never = |term: &&Expr| {
-        term.as_literal()
-            .is_some_and(|value| value.is_null() || value.as_bool() == Some(false))
-    };
-    if terms.iter().any(never) {
-        let (_, input, origin) = filter.into_parts();
-        let nothing = LogicalPlan::Limit(Limit::new(0, Some(0), input.into_inner()));
-        return Ok(Transformed::yes(nothing.with_origin(origin)));
-    }
-    let (mut seen, mut distinct) = (ExprSet::default(), Vec::new());
-    for term in &terms {
-        if seen.insert(term)? || is_volatile(term) {
-            distinct.push(*term);
-        }
-    }
-    if distinct.len() == terms.len() {
-        return Ok(Transformed::no(LogicalPlan::Filter(filter)));
-    }
-    let predicate = Expr::all_of(distinct.into_iter().cloned());
-    let (old, input, origin) = filter.clone().into_parts();
-    let new = Filter::try_new(predicate.unwrap_or(old), input.into_inner())?;
-    Ok(Transformed::yes(
-        LogicalPlan::Filter(new).with_origin(origin),
-    ))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use esker_datatypes::{DataType, Field, ScalarValue, Schema};
 use esker_logical_expr::test_util::fail_on;
 use esker_logical_expr::{Expr, col, lit, when};
-use esker_logical_plan::FilterPushdown;
+use esker_logical_plan::{FilterPushdown, JoinType, Sort};
 
 use super::*;
-use crate::test_util::{apply, filter, project, random, scan, scan_of};
+use crate::test_util::{apply, filter, join, project, random, scan, scan_of, side, sort};
 
 /// The text of an expression over the test table after the rule.
 fn check(expr: Expr, want: &str) {
@@ -242,5 +242,54 @@ fn columns_keep_their_names() {
     insta::assert_snapshot!(apply(SimplifyExpressions, plan), @r"
     Projection: #a = Int64(1), 3 as three, 4
         Scan: t; projection=None
+    ");
+}
+
+#[test]
+fn keys_that_decide_nothing_are_dropped() {
+    let keys = || {
+        [
+            lit(1).asc(),
+            col("a").asc(),
+            (lit(1) + 2).desc(),
+            col("a").desc(),
+        ]
+    };
+    let all = keys().into_iter().chain([random().asc(), random().asc()]);
+    let plan = |keys: Vec<_>| apply(SimplifyExpressions, sort(scan("t"), keys));
+    insta::assert_snapshot!(plan(all.collect()), @r"
+    Sort: #a ASC NULLS LAST, random() ASC NULLS LAST, random() ASC NULLS LAST
+        Scan: t; projection=None
+    ");
+    insta::assert_snapshot!(plan(vec![lit(1).asc()]), @"Scan: t; projection=None");
+    let first = Sort::try_new([lit(1).asc()], Some(3), scan("t")).unwrap();
+    insta::assert_snapshot!(apply(SimplifyExpressions, LogicalPlan::Sort(first)), @r"
+    Limit: 3
+        Scan: t; projection=None
+    ");
+}
+
+#[test]
+fn conditions_and_keys_of_joins() {
+    let of = |join_type, condition: Expr| {
+        let on = [("la", "ra"), ("lb", "rb"), ("la", "ra")];
+        join(side("l"), side("r"), join_type, &on, Some(condition))
+    };
+    let check = |plan| apply(SimplifyExpressions, LogicalPlan::Join(plan));
+    insta::assert_snapshot!(check(of(JoinType::Left, lit(1).lt(2))), @r"
+    Join: type=Left, on=[(#la, #ra), (#lb, #rb)]
+        Scan: l; projection=None
+        Scan: r; projection=None
+    ");
+    insta::assert_snapshot!(check(of(JoinType::Inner, col("ld").gt(1).and(lit(1).gt(2)))), @r"
+    Limit: 0
+        Join: type=Inner, on=[(#la, #ra), (#lb, #rb)]
+            Scan: l; projection=None
+            Scan: r; projection=None
+    ");
+    insta::assert_snapshot!(check(of(JoinType::Anti, lit(1).gt(2)).with_sorted(true)), @r"
+    Join: type=Anti, on=[(#la, #ra), (#lb, #rb), (#la, #ra)], filter=FALSE, sorted=true
+        Scan: l; projection=None
+        Scan: r; projection=None
     ");
 }
