@@ -6,13 +6,12 @@
               entries as both of its inputs have"
 )]
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::packing::Packing;
 use super::radix::{self, Entry, Pair};
 use super::rows::KeyRows;
-use super::run::{Entries, Run, ids, order_bytes, tail};
+use super::run::{Entries, Run, ids, order_prefixes, order_rows};
 
 /// How many samples of the runs a piece has: its size is right within a few parts of this.
 const SAMPLES: usize = 64;
@@ -48,19 +47,20 @@ pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<
     let pieces = pieces.max(1);
     let total: usize = runs.iter().map(Run::len).sum();
     let step = (total / (pieces * SAMPLES)).max(1);
-    let mut samples: Vec<Place<'_>> = Vec::with_capacity(total / step + runs.len());
+    let mut samples = Vec::with_capacity(total / step + runs.len());
     for run in runs {
         let positions = (step / 2..run.len()).step_by(step);
-        samples.extend(positions.map(|position| Place::new(run, position)));
+        samples.extend(positions.map(|position| run.id(position)));
     }
-    samples.sort_unstable_by(|a, b| a.order(b, keys));
+    samples.sort_unstable_by(|&a, &b| order_rows(keys, a, b));
     let mut starts = vec![0; runs.len()];
     let mut cut = Vec::with_capacity(pieces);
     for piece in 1..=pieces {
         let border = samples.get(piece * samples.len() / pieces);
         let ends: Vec<usize> = match border {
-            Some(border) if piece < pieces => {
-                runs.iter().map(|run| border.below(run, keys)).collect()
+            Some(&border) if piece < pieces => {
+                let runs = runs.iter();
+                runs.map(|run| rows_before(run, border, keys)).collect()
             }
             _ => runs.iter().map(Run::len).collect(),
         };
@@ -82,86 +82,52 @@ pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<
 pub fn merge_runs(runs: &[Run], keys: &[KeyRows], piece: &[Range<usize>]) -> Vec<u32> {
     let mut parts: Vec<Part<'_>> = runs.iter().zip(piece.iter().cloned()).collect();
     parts.retain(|(_, range)| !range.is_empty());
-    // In the order of their rows, and of their ids if all rows are equal.
-    parts.sort_by(|a, b| Place::new(a.0, a.1.start).order(&Place::new(b.0, b.1.start), keys));
-    let apart = |pair: &[Part<'_>]| {
-        let last = Place::new(pair[0].0, pair[0].1.end - 1);
-        let first = Place::new(pair[1].0, pair[1].1.start);
-        last.order(&first, keys).is_lt()
-    };
+    let first = |(run, range): &Part<'_>| run.id(range.start);
+    let last = |(run, range): &Part<'_>| run.id(range.end - 1);
+    parts.sort_by(|a, b| order_rows(keys, first(a), first(b)));
+    let apart = |pair: &[Part<'_>]| order_rows(keys, last(&pair[0]), first(&pair[1])).is_lt();
     if parts.windows(2).all(apart) {
         let parts = parts.into_iter();
         return parts.flat_map(|(run, range)| run.ids_of(range)).collect();
     }
     parts.sort_by_key(|(run, _)| run.chunks.start);
-    if parts
-        .iter()
-        .any(|(run, _)| matches!(run.entries, Entries::Bytes(_)))
-    {
-        let (entries, bounds) = gather::<Pair<u64>>(&parts, None);
-        return ids(&merge(entries, bounds, &|a, b| {
-            order_bytes(keys, *a, *b).is_lt()
-        }));
-    }
-    let packings = parts.iter().map(|(run, _)| &run.packing);
-    let packing = packings.cloned().reduce(|all, packing| all.union(&packing));
-    let packing = packing.unwrap_or_else(|| Packing::new(0, 0));
+    let packings = parts.iter().map(|(run, _)| run.packing.clone());
+    let packing = packings.reduce(|all, packing| all.union(&packing));
+    let packing = packing.unwrap_or_else(|| Packing::of(std::iter::empty()));
     match packing.bits() {
         0..=32 => merge_words::<u64>(&parts, &packing),
         33..=64 => merge_words::<Pair<u64>>(&parts, &packing),
-        _ => merge_words::<Pair<u128>>(&parts, &packing),
+        65..=128 => merge_words::<Pair<u128>>(&parts, &packing),
+        _ => {
+            let (entries, bounds) = gather::<Pair<u64>>(&parts, None);
+            let less = |a: &Pair<u64>, b: &Pair<u64>| order_prefixes(keys, a, b).is_lt();
+            ids(&merge(entries, bounds, &less))
+        }
     }
 }
 
 /// The rows of a run that belong to a piece.
 type Part<'a> = (&'a Run, Range<usize>);
 
-/// A row's place in the order of all rows.
-struct Place<'a> {
-    run: &'a Run,
-    key: u128,
-    id: u32,
-}
-
-impl<'a> Place<'a> {
-    fn new(run: &'a Run, position: usize) -> Self {
-        let (key, id) = run.at(position);
-        Self { run, key, id }
-    }
-
-    fn order(&self, other: &Self, keys: &[KeyRows]) -> Ordering {
-        let rest = || match (&self.run.entries, &other.run.entries) {
-            (Entries::Bytes(_), Entries::Bytes(_)) => {
-                tail(keys, self.id, 8).cmp(tail(keys, other.id, 8))
-            }
-            _ => Ordering::Equal,
-        };
-        let order = self.key.cmp(&other.key).then_with(rest);
-        order.then(self.id.cmp(&other.id))
-    }
-
-    /// How many rows of a run come before this one.
-    fn below(&self, run: &Run, keys: &[KeyRows]) -> usize {
-        let (mut low, mut high) = (0, run.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if Place::new(run, middle).order(self, keys).is_lt() {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+/// How many rows of a run come before a row.
+fn rows_before(run: &Run, id: u32, keys: &[KeyRows]) -> usize {
+    let (mut low, mut high) = (0, run.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if order_rows(keys, run.id(middle), id).is_lt() {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        low
     }
+    low
 }
 
 fn merge_words<E: Entry>(parts: &[Part<'_>], packing: &Packing) -> Vec<u32> {
     let (mut entries, bounds) = gather::<E>(parts, Some(packing));
     // Sorting by digits keeps ids in order if the runs' chunks are.
-    let in_order = parts
-        .windows(2)
-        .all(|pair| pair[0].0.chunks.end <= pair[1].0.chunks.start);
-    if parts.len() <= MERGED || !in_order {
+    let in_order = |pair: &[Part<'_>]| pair[0].0.chunks.end <= pair[1].0.chunks.start;
+    if parts.len() <= MERGED || !parts.windows(2).all(in_order) {
         return ids(&merge(entries, bounds, &|a, b| a < b));
     }
     let mut scratch = vec![E::default(); entries.len()];
@@ -169,21 +135,9 @@ fn merge_words<E: Entry>(parts: &[Part<'_>], packing: &Packing) -> Vec<u32> {
     ids(&entries)
 }
 
-/// The entries of all parts, packed anew, and where each part begins and the last ends.
+/// The entries of all parts, packed anew, or else with the first bytes of their keys; and where
+/// each part begins and the last ends.
 fn gather<E: Entry>(parts: &[Part<'_>], packing: Option<&Packing>) -> (Vec<E>, Vec<usize>) {
-    fn add<F: Entry, E: Entry>(
-        all: &mut Vec<E>,
-        entries: &[F],
-        from: &Packing,
-        to: Option<&Packing>,
-    ) {
-        let entries = entries.iter();
-        match to.filter(|to| *to != from) {
-            None => all.extend(entries.map(|entry| E::new(entry.key(), entry.id()))),
-            Some(to) => all
-                .extend(entries.map(|entry| E::new(to.pack(from.unpack(entry.key())), entry.id()))),
-        }
-    }
     let total = parts.iter().map(|(_, range)| range.len()).sum();
     let mut all = Vec::with_capacity(total);
     let mut bounds = vec![0];
@@ -191,14 +145,32 @@ fn gather<E: Entry>(parts: &[Part<'_>], packing: Option<&Packing>) -> (Vec<E>, V
         let range = range.clone();
         match &run.entries {
             Entries::Short(entries) => add(&mut all, &entries[range], &run.packing, packing),
-            Entries::Long(entries) | Entries::Bytes(entries) => {
-                add(&mut all, &entries[range], &run.packing, packing);
-            }
+            Entries::Long(entries) => add(&mut all, &entries[range], &run.packing, packing),
             Entries::Wide(entries) => add(&mut all, &entries[range], &run.packing, packing),
+            Entries::Prefixes(entries) => {
+                let entries = entries[range].iter();
+                all.extend(entries.map(|entry| E::new(entry.key(), entry.id())));
+            }
         }
         bounds.push(all.len());
     }
     (all, bounds)
+}
+
+fn add<F: Entry, E: Entry>(all: &mut Vec<E>, entries: &[F], from: &Packing, to: Option<&Packing>) {
+    let entries = entries.iter();
+    match to {
+        Some(to) if to == from => {
+            all.extend(entries.map(|entry| E::new(entry.key(), entry.id())));
+        }
+        Some(to) => {
+            all.extend(entries.map(|entry| E::new(to.pack(from.unpack(entry.key())), entry.id())))
+        }
+        // The key is longer in other runs: it is a double word.
+        None => {
+            all.extend(entries.map(|entry| E::new(from.unpack(entry.key()).high >> 64, entry.id())))
+        }
+    }
 }
 
 /// Merges sorted parts, two and two until one is left.

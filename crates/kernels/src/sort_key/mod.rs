@@ -20,7 +20,9 @@ mod radix;
 mod rows;
 /// Sorted lists of row ids.
 mod run;
-/// Keys of up to 128 bits.
+/// The words that keys are packed in.
+mod word;
+/// Keys of up to 256 bits.
 mod words;
 
 use esker_datatypes::{Buffers, Column, DataType, Error, Result};
@@ -48,7 +50,8 @@ pub struct SortOptions {
 /// their first difference, with a null in them the greatest. Nulls of the columns themselves stand
 /// where the options say.
 ///
-/// Keys of up to 64 or 128 bits in all become words; every other list of columns becomes bytes.
+/// Keys of up to 64, 128 or 256 bits in all become words; every other list of columns becomes
+/// bytes.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -80,6 +83,8 @@ enum Layout {
     NarrowOrWide,
     /// Up to 128 bits.
     Wide,
+    /// Up to 256 bits, and how many are free.
+    Double(u32),
     Bytes,
 }
 
@@ -99,6 +104,7 @@ impl SortKeys {
             Some(0..=64) => Layout::Narrow,
             Some(65) if fields.iter().any(|f| f.bits() == Some(65)) => Layout::NarrowOrWide,
             Some(..=128) => Layout::Wide,
+            Some(bits @ ..=256) => Layout::Double(256 - bits),
             Some(_) | None => Layout::Bytes,
         };
         Ok(Self { fields, layout })
@@ -132,14 +138,17 @@ impl SortKeys {
         let keys = match self.layout {
             Layout::Narrow => Keys::Narrow {
                 high: 0,
-                low: words::encode(&self.fields, columns, rows, buffers)?,
+                low: words::encode(&self.fields, columns, rows, 0, buffers)?,
             },
             Layout::NarrowOrWide if self.without_nulls(columns) => Keys::Narrow {
                 high: u64::from(self.fields.iter().any(Field::marks_values)),
-                low: words::encode(&self.fields, columns, rows, buffers)?,
+                low: words::encode(&self.fields, columns, rows, 0, buffers)?,
             },
             Layout::NarrowOrWide | Layout::Wide => {
-                Keys::Wide(words::encode(&self.fields, columns, rows, buffers)?)
+                Keys::Wide(words::encode(&self.fields, columns, rows, 0, buffers)?)
+            }
+            Layout::Double(free) => {
+                Keys::Double(words::encode(&self.fields, columns, rows, free, buffers)?)
             }
             Layout::Bytes => {
                 let (offsets, data) = bytes::encode(&self.fields, columns, rows)?;

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use esker_datatypes::Selection;
 
+use super::word::U256;
 use crate::bits::{self, Target};
 use crate::vector::{Cost, listed};
 
@@ -41,6 +42,8 @@ pub(super) enum Keys {
     Narrow { high: u64, low: Vec<u64> },
     /// Words of 128 bits.
     Wide(Vec<u128>),
+    /// Words of 256 bits, of which the upper ones hold the key.
+    Double(Vec<U256>),
     /// Where the bytes of each row begin, with the end of the last, and the bytes.
     Bytes { offsets: Vec<usize>, data: Vec<u8> },
 }
@@ -59,6 +62,7 @@ impl KeyRows {
         match &self.0 {
             Keys::Narrow { low, .. } => low.len(),
             Keys::Wide(keys) => keys.len(),
+            Keys::Double(keys) => keys.len(),
             Keys::Bytes { offsets, .. } => offsets.len().saturating_sub(1),
         }
     }
@@ -73,6 +77,7 @@ impl KeyRows {
         match &self.0 {
             Keys::Narrow { low, .. } => low.capacity() * size_of::<u64>(),
             Keys::Wide(keys) => keys.capacity() * size_of::<u128>(),
+            Keys::Double(keys) => keys.capacity() * size_of::<U256>(),
             Keys::Bytes { offsets, data } => {
                 offsets.capacity() * size_of::<usize>() + data.capacity()
             }
@@ -101,20 +106,13 @@ impl KeyRows {
     ) {
         let limit = other.word(other_row);
         match &self.0 {
-            Keys::Narrow { high, low } => match (limit >> 64).cmp(&u128::from(*high)) {
+            Keys::Narrow { high, low } => match (limit.low >> 64).cmp(&u128::from(*high)) {
                 Ordering::Less => *selection = Selection::none(selection.len()),
                 Ordering::Greater => {}
-                Ordering::Equal => {
-                    let limit = limit as u64;
-                    if or_equal {
-                        narrow(selection, low, |key| key <= limit);
-                    } else {
-                        narrow(selection, low, |key| key < limit);
-                    }
-                }
+                Ordering::Equal => narrow(selection, low, limit.low as u64, or_equal),
             },
-            Keys::Wide(keys) if or_equal => narrow(selection, keys, |key| key <= limit),
-            Keys::Wide(keys) => narrow(selection, keys, |key| key < limit),
+            Keys::Wide(keys) => narrow(selection, keys, limit.low, or_equal),
+            Keys::Double(keys) => narrow(selection, keys, limit, or_equal),
             Keys::Bytes { .. } => {
                 let wanted = |order: Ordering| order.is_lt() || or_equal && order.is_eq();
                 let limit = other.bytes(other_row);
@@ -137,6 +135,7 @@ impl KeyRows {
                 low: rows.map(|row| low[row]).collect(),
             },
             Keys::Wide(keys) => Keys::Wide(rows.map(|row| keys[row]).collect()),
+            Keys::Double(keys) => Keys::Double(rows.map(|row| keys[row]).collect()),
             Keys::Bytes { .. } => of_bytes(rows.map(|row| self.bytes(row))),
         })
     }
@@ -148,58 +147,79 @@ impl KeyRows {
             let parts = parts.iter();
             parts.flat_map(|part| (0..part.len()).map(move |row| (part, row)))
         };
-        if parts
-            .iter()
-            .any(|part| matches!(part.0, Keys::Bytes { .. }))
-        {
+        let any = |kind: fn(&Keys) -> bool| parts.iter().any(|part| kind(&part.0));
+        if any(|keys| matches!(keys, Keys::Bytes { .. })) {
             return Self(of_bytes(rows().map(|(part, row)| part.bytes(row))));
+        }
+        let words = rows().map(|(part, row)| part.word(row));
+        if any(|keys| matches!(keys, Keys::Double(_))) {
+            return Self(Keys::Double(words.collect()));
         }
         // A part without rows has nothing to say about the upper word.
         let mut highs = parts.iter().filter(|part| !part.is_empty()).map(Self::high);
         let first = highs.next().unwrap_or(Some(0));
-        if let Some(high) = first
-            && highs.all(|other| other == first)
-        {
-            let words = rows().map(|(part, row)| part.word(row) as u64);
-            let low = words.collect();
-            return Self(Keys::Narrow { high, low });
-        }
-        Self(Keys::Wide(
-            rows().map(|(part, row)| part.word(row)).collect(),
-        ))
+        Self(match first {
+            Some(high) if highs.all(|other| other == first) => Keys::Narrow {
+                high,
+                low: words.map(|word| word.low as u64).collect(),
+            },
+            _ => Keys::Wide(words.map(|word| word.low).collect()),
+        })
     }
 
     /// The upper word of all keys, if that is known to be the same.
     fn high(&self) -> Option<u64> {
         match &self.0 {
             Keys::Narrow { high, .. } => Some(*high),
-            Keys::Wide(_) | Keys::Bytes { .. } => None,
+            Keys::Wide(_) | Keys::Double(_) | Keys::Bytes { .. } => None,
         }
     }
 
-    /// A key as a word; of bytes only the first.
+    /// A key as a word; of bytes the first eight.
     #[inline]
-    pub(super) fn word(&self, row: usize) -> u128 {
+    pub(super) fn word(&self, row: usize) -> U256 {
         match &self.0 {
-            Keys::Narrow { high, low } => u128::from(*high) << 64 | u128::from(low[row]),
-            Keys::Wide(keys) => keys[row],
-            Keys::Bytes { .. } => u128::from(prefix(self.bytes(row))),
+            Keys::Narrow { high, low } => {
+                U256::from(u128::from(*high) << 64 | u128::from(low[row]))
+            }
+            Keys::Wide(keys) => U256::from(keys[row]),
+            Keys::Double(keys) => keys[row],
+            Keys::Bytes { .. } => U256::from(u128::from(prefix(self.bytes(row)))),
+        }
+    }
+
+    /// The eighth part of a key that begins after `depth` bytes, or zeros; and whether there are
+    /// more behind it. Words are read in parts only if they are double ones.
+    #[inline]
+    pub(super) fn part(&self, row: usize, depth: usize) -> (u64, bool) {
+        match &self.0 {
+            Keys::Double(keys) => {
+                let part = |word: u128| [(word >> 64) as u64, word as u64];
+                let [[a, b], [c, d]] = [part(keys[row].high), part(keys[row].low)];
+                let part = [a, b, c, d].get(depth / 8).copied();
+                (part.unwrap_or(0), depth + 8 < size_of::<U256>())
+            }
+            Keys::Bytes { .. } => {
+                let rest = self.bytes(row).get(depth..).unwrap_or_default();
+                (prefix(rest), rest.len() > 8)
+            }
+            Keys::Narrow { .. } | Keys::Wide(_) => (0, false),
         }
     }
 
     /// A key as bytes; none if it is a word.
     #[inline]
-    pub(super) fn bytes(&self, row: usize) -> &[u8] {
+    fn bytes(&self, row: usize) -> &[u8] {
         match &self.0 {
             Keys::Bytes { offsets, data } => &data[offsets[row]..offsets[row + 1]],
-            Keys::Narrow { .. } | Keys::Wide(_) => &[],
+            Keys::Narrow { .. } | Keys::Wide(_) | Keys::Double(_) => &[],
         }
     }
 }
 
 /// The first eight bytes, zeros behind the end.
 #[inline]
-pub(super) fn prefix(bytes: &[u8]) -> u64 {
+fn prefix(bytes: &[u8]) -> u64 {
     match bytes.first_chunk::<8>() {
         Some(eight) => u64::from_be_bytes(*eight),
         None => {
@@ -219,9 +239,17 @@ fn of_bytes<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Keys {
     Keys::Bytes { offsets, data }
 }
 
-/// Keeps the selected rows whose key passes the test.
+/// Keeps the selected rows whose key is below the limit.
+fn narrow<K: Copy + Ord>(selection: &mut Selection, keys: &[K], limit: K, or_equal: bool) {
+    if or_equal {
+        keep(selection, keys, |key| key <= limit);
+    } else {
+        keep(selection, keys, |key| key < limit);
+    }
+}
+
 #[inline]
-fn narrow<K: Copy>(selection: &mut Selection, keys: &[K], test: impl Fn(K) -> bool) {
+fn keep<K: Copy>(selection: &mut Selection, keys: &[K], test: impl Fn(K) -> bool) {
     if listed(selection, Cost::Cheap).is_some() {
         Target::Rows(selection).each(keys, false, test);
     } else {

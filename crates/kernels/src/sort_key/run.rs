@@ -10,7 +10,8 @@ use std::ops::Range;
 
 use super::packing::Packing;
 use super::radix::{self, Entry, Pair};
-use super::rows::{KeyRows, Keys, prefix};
+use super::rows::{KeyRows, Keys};
+use super::word::U256;
 use crate::select::chunks::{CHUNK_ROWS, chunk, row};
 
 /// Rows of some chunks in the order of their keys; those of equal keys in the order of their ids.
@@ -33,8 +34,8 @@ pub(super) enum Entries {
     Long(Vec<Pair<u64>>),
     /// Keys of up to 128 bits.
     Wide(Vec<Pair<u128>>),
-    /// The first eight bytes of keys.
-    Bytes(Vec<Pair<u64>>),
+    /// The first eight bytes of longer keys.
+    Prefixes(Vec<Pair<u64>>),
 }
 
 impl Run {
@@ -46,16 +47,11 @@ impl Run {
         let parts = || keys[chunks.clone()].iter().zip(chunks.clone());
         debug_assert!(parts().all(|(keys, _)| keys.len() <= CHUNK_ROWS));
         let packing = Packing::of(parts().map(|(keys, _)| keys));
-        let in_bytes = parts().any(|(keys, _)| matches!(keys.keys(), Keys::Bytes { .. }));
         let entries = match packing.bits() {
-            _ if in_bytes => {
-                let mut entries = entries_of(parts(), |word| word);
-                sort_bytes(&mut entries, keys);
-                Entries::Bytes(entries)
-            }
             0..=32 => Entries::Short(packed(parts(), &packing)),
             33..=64 => Entries::Long(packed(parts(), &packing)),
-            _ => Entries::Wide(packed(parts(), &packing)),
+            65..=128 => Entries::Wide(packed(parts(), &packing)),
+            _ => Entries::Prefixes(prefixes(parts(), keys)),
         };
         Self {
             entries,
@@ -73,7 +69,7 @@ impl Run {
     pub fn len(&self) -> usize {
         match &self.entries {
             Entries::Short(entries) => entries.len(),
-            Entries::Long(entries) | Entries::Bytes(entries) => entries.len(),
+            Entries::Long(entries) | Entries::Prefixes(entries) => entries.len(),
             Entries::Wide(entries) => entries.len(),
         }
     }
@@ -87,7 +83,7 @@ impl Run {
     pub fn size(&self) -> usize {
         match &self.entries {
             Entries::Short(entries) => entries.capacity() * size_of::<u64>(),
-            Entries::Long(entries) | Entries::Bytes(entries) => {
+            Entries::Long(entries) | Entries::Prefixes(entries) => {
                 entries.capacity() * size_of::<Pair<u64>>()
             }
             Entries::Wide(entries) => entries.capacity() * size_of::<Pair<u128>>(),
@@ -98,21 +94,18 @@ impl Run {
     pub(super) fn ids_of(&self, range: Range<usize>) -> Vec<u32> {
         match &self.entries {
             Entries::Short(entries) => ids(&entries[range]),
-            Entries::Long(entries) | Entries::Bytes(entries) => ids(&entries[range]),
+            Entries::Long(entries) | Entries::Prefixes(entries) => ids(&entries[range]),
             Entries::Wide(entries) => ids(&entries[range]),
         }
     }
 
-    /// The key, of bytes the first ones, and the id at a position.
-    pub(super) fn at(&self, position: usize) -> (u128, u32) {
-        let (key, id) = match &self.entries {
-            Entries::Short(entries) => (entries[position].key(), entries[position].id()),
-            Entries::Long(entries) | Entries::Bytes(entries) => {
-                (entries[position].key(), entries[position].id())
-            }
-            Entries::Wide(entries) => (entries[position].key(), entries[position].id()),
-        };
-        (self.packing.unpack(key), id)
+    /// The id at a position.
+    pub(super) fn id(&self, position: usize) -> u32 {
+        match &self.entries {
+            Entries::Short(entries) => entries[position].id(),
+            Entries::Long(entries) | Entries::Prefixes(entries) => entries[position].id(),
+            Entries::Wide(entries) => entries[position].id(),
+        }
     }
 }
 
@@ -120,45 +113,24 @@ pub(super) fn ids<E: Entry>(entries: &[E]) -> Vec<u32> {
     entries.iter().map(|entry| entry.id()).collect()
 }
 
-/// What of a row's key lies behind the first bytes.
-pub(super) fn tail(keys: &[KeyRows], id: u32, from: usize) -> &[u8] {
-    let bytes = keys.get(chunk(id)).map(|keys| keys.bytes(row(id)));
-    bytes
-        .and_then(|bytes| bytes.get(from..))
-        .unwrap_or_default()
+/// The order of the keys of two rows, and of their ids if these are equal.
+pub(super) fn order_rows(keys: &[KeyRows], a: u32, b: u32) -> Ordering {
+    let order = match (keys.get(chunk(a)), keys.get(chunk(b))) {
+        (Some(left), Some(right)) => left.compare(row(a), right, row(b)),
+        _ => Ordering::Equal,
+    };
+    order.then(a.cmp(&b))
 }
 
 /// The order of entries that hold the first bytes of their keys.
-pub(super) fn order_bytes(keys: &[KeyRows], a: Pair<u64>, b: Pair<u64>) -> Ordering {
-    let rest = || tail(keys, a.id, 8).cmp(tail(keys, b.id, 8));
-    a.key.cmp(&b.key).then_with(rest).then(a.id.cmp(&b.id))
+pub(super) fn order_prefixes(keys: &[KeyRows], a: &Pair<u64>, b: &Pair<u64>) -> Ordering {
+    a.key.cmp(&b.key).then_with(|| order_rows(keys, a.id, b.id))
 }
 
-/// An entry for each row, in the order of the rows.
-fn entries_of<'a, E: Entry>(
-    parts: impl Iterator<Item = (&'a KeyRows, usize)>,
-    pack: impl Fn(u128) -> u128,
-) -> Vec<E> {
-    let mut entries = Vec::new();
-    for (keys, chunk) in parts {
-        let ids = (chunk * CHUNK_ROWS) as u32..;
-        match keys.keys() {
-            Keys::Narrow { high, low } => {
-                let high = u128::from(*high) << 64;
-                let rows = low.iter().zip(ids);
-                entries.extend(rows.map(|(&low, id)| E::new(pack(high | u128::from(low)), id)));
-            }
-            Keys::Wide(keys) => {
-                entries.extend(keys.iter().zip(ids).map(|(&key, id)| E::new(pack(key), id)));
-            }
-            Keys::Bytes { .. } => {
-                let rows = (0..keys.len()).zip(ids);
-                entries
-                    .extend(rows.map(|(row, id)| E::new(u128::from(prefix(keys.bytes(row))), id)));
-            }
-        }
-    }
-    entries
+/// What a row's key has after `depth` bytes, see [`KeyRows::part`].
+fn part(keys: &[KeyRows], id: u32, depth: usize) -> (u64, bool) {
+    keys.get(chunk(id))
+        .map_or((0, false), |keys| keys.part(row(id), depth))
 }
 
 /// The sorted entries of packed words.
@@ -167,7 +139,7 @@ fn packed<'a, E: Entry>(
     packing: &Packing,
 ) -> Vec<E> {
     let mut entries = match packing.low_piece() {
-        Some((from, mask)) => entries_of(parts, |key| u128::from(key as u64 >> from & mask)),
+        Some((from, mask)) => entries_of(parts, |key| u128::from(key.low as u64 >> from & mask)),
         None => entries_of(parts, |key| packing.pack(key)),
     };
     match order_of(&entries, E::cmp) {
@@ -177,6 +149,63 @@ fn packed<'a, E: Entry>(
         Presorted::No => {
             let mut scratch = vec![E::default(); entries.len()];
             radix::sort(&mut entries, &mut scratch);
+        }
+    }
+    entries
+}
+
+/// An entry for each row whose key is a word, in the order of the rows.
+fn entries_of<'a, E: Entry>(
+    parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    pack: impl Fn(U256) -> u128,
+) -> Vec<E> {
+    let mut entries = Vec::new();
+    for (keys, chunk) in parts {
+        let ids = (chunk * CHUNK_ROWS) as u32..;
+        match keys.keys() {
+            Keys::Narrow { high, low } => {
+                let high = u128::from(*high) << 64;
+                let words = low.iter().map(|&low| U256::from(high | u128::from(low)));
+                entries.extend(words.zip(ids).map(|(word, id)| E::new(pack(word), id)));
+            }
+            Keys::Wide(keys) => {
+                let words = keys.iter().map(|&low| U256::from(low));
+                entries.extend(words.zip(ids).map(|(word, id)| E::new(pack(word), id)));
+            }
+            Keys::Double(keys) => {
+                entries.extend(
+                    keys.iter()
+                        .zip(ids)
+                        .map(|(&word, id)| E::new(pack(word), id)),
+                );
+            }
+            Keys::Bytes { .. } => {}
+        }
+    }
+    entries
+}
+
+/// The sorted entries of keys that are too long for words.
+fn prefixes<'a>(
+    parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    keys: &[KeyRows],
+) -> Vec<Pair<u64>> {
+    let mut entries = Vec::new();
+    for (keys, chunk) in parts {
+        let ids = (chunk * CHUNK_ROWS) as u32..;
+        let rows = (0..keys.len()).zip(ids);
+        entries.extend(rows.map(|(row, id)| Pair {
+            key: keys.part(row, 0).0,
+            id,
+        }));
+    }
+    match order_of(&entries, |a, b| order_prefixes(keys, a, b)) {
+        Presorted::Up => {}
+        Presorted::Down => entries.reverse(),
+        Presorted::Runs => entries.sort_by(|a, b| order_prefixes(keys, a, b)),
+        Presorted::No => {
+            let mut scratch = vec![Pair::default(); entries.len()];
+            sort_group(&mut entries, &mut scratch, keys, 0);
         }
     }
     entries
@@ -208,20 +237,6 @@ fn order_of<E: Copy>(entries: &[E], order: impl Fn(&E, &E) -> Ordering) -> Preso
     }
 }
 
-/// Sorts entries that hold the first bytes of their keys.
-fn sort_bytes(entries: &mut [Pair<u64>], keys: &[KeyRows]) {
-    let order = |a: &Pair<u64>, b: &Pair<u64>| order_bytes(keys, *a, *b);
-    match order_of(entries, order) {
-        Presorted::Up => {}
-        Presorted::Down => entries.reverse(),
-        Presorted::Runs => entries.sort_by(order),
-        Presorted::No => {
-            let mut scratch = vec![Pair::default(); entries.len()];
-            sort_group(entries, &mut scratch, keys, 0);
-        }
-    }
-}
-
 /// Groups of fewer entries are sorted by comparing.
 const SMALL_GROUP: usize = 32;
 /// Keys that share more than this many bytes, too: each eight are a call within a call.
@@ -235,12 +250,8 @@ fn sort_group(
     keys: &[KeyRows],
     depth: usize,
 ) {
-    let next = depth + 8;
     if entries.len() <= SMALL_GROUP || depth >= DEEP {
-        entries.sort_unstable_by(|a, b| {
-            let rest = || tail(keys, a.id, next).cmp(tail(keys, b.id, next));
-            a.key.cmp(&b.key).then_with(rest).then(a.id.cmp(&b.id))
-        });
+        entries.sort_unstable_by(|a, b| order_prefixes(keys, a, b));
         return;
     }
     radix::sort(entries, scratch);
@@ -254,14 +265,14 @@ fn sort_group(
         let group = start..start + equal;
         start = group.end;
         // No key begins another: if one of them ends here, all do, and they are equal.
-        if equal == 1 || tail(keys, entries[group.start].id, next).is_empty() {
+        if equal == 1 || !part(keys, entries[group.start].id, depth).1 {
             continue;
         }
-        let group_entries = &mut entries[group.clone()];
-        for entry in group_entries.iter_mut() {
-            entry.key = prefix(tail(keys, entry.id, next));
+        let (entries, scratch) = (&mut entries[group.clone()], &mut scratch[group]);
+        for entry in entries.iter_mut() {
+            entry.key = part(keys, entry.id, depth + 8).0;
         }
-        sort_group(group_entries, &mut scratch[group], keys, next);
-        group_entries.iter_mut().for_each(|entry| entry.key = key);
+        sort_group(entries, scratch, keys, depth + 8);
+        entries.iter_mut().for_each(|entry| entry.key = key);
     }
 }

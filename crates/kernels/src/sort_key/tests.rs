@@ -85,7 +85,9 @@ fn check(types: &[(DataType, SortOptions)], chunks: &[Vec<Column>], rows: &[usiz
         .collect();
     let halves =
         [keys.len() / 2..keys.len(), 0..keys.len() / 2].map(|range| Run::sort(&keys, range));
-    for runs in [&split[..], &halves, &[all], &[]] {
+    let mut backwards = split.clone();
+    backwards.reverse();
+    for runs in [&split[..], &backwards, &halves, &[all], &[]] {
         for pieces in [0, 1, 2, 3, 8] {
             let cut = cut_runs(runs, &keys, pieces);
             assert_eq!(cut.len(), pieces.max(1));
@@ -304,6 +306,53 @@ proptest! {
         let data_type = chunks[0][0].data_type().clone();
         check(&[(data_type, options)], &chunks, &lengths, false);
     }
+}
+
+/// Chunks whose keys of several integers need few bits, or many, or more than a word has.
+#[test]
+fn double_words_of_every_width() {
+    let mut state = 7u64;
+    let mut column = |rows: usize, bits: u32, nulls: bool| {
+        let values = (0..rows).map(|_| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let value = (state.rotate_left(20) >> (64 - bits)) as i64;
+            (!nulls || value % 3 != 0).then_some(value)
+        });
+        Column::flat(Arc::new(Int64Array::from_iter(values)))
+    };
+    for widths in [
+        [3, 3, 3],
+        [20, 20, 20],
+        [64, 64, 64],
+        [3, 64, 64],
+        [1, 3, 64],
+    ] {
+        let mut chunks = Vec::new();
+        for nulls in [false, true] {
+            chunks.push(widths.map(|bits| column(300, bits, nulls)).to_vec());
+            chunks.push([2, 2, 2].map(|bits| column(100, bits, nulls)).to_vec());
+        }
+        // Equal keys in runs of different widths.
+        chunks.push(chunks[0].clone());
+        let rows: Vec<usize> = chunks.iter().map(|chunk| chunk[0].len()).collect();
+        for options in all_options() {
+            let types = [
+                (DataType::Int64, options),
+                (DataType::Int64, UP),
+                (DataType::Int64, options),
+            ];
+            check(&types, &chunks, &rows, false);
+            let two: Vec<Vec<Column>> = chunks.iter().map(|chunk| chunk[..2].to_vec()).collect();
+            check(&types[..2], &two, &rows, false);
+        }
+    }
+    let encoder = SortKeys::new(&[(DataType::Int64, UP), (DataType::Int64, UP)]).unwrap();
+    let small = column(5, 3, false);
+    let keys = encoder
+        .encode(&[&small, &small], 5, &mut Buffers::default())
+        .unwrap();
+    assert!(matches!(keys.keys(), Keys::Double(_)));
+    assert!(Run::sort(&[keys], 0..1).size() < 10 * 8, "packed");
 }
 
 #[test]

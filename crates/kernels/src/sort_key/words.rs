@@ -1,56 +1,29 @@
-//! Keys of up to 128 bits: the columns' codes side by side, the first one's in the upper bits.
+//! Keys of up to 256 bits: the columns' codes side by side, the first one's in the upper bits.
 
 #![allow(
     clippy::indexing_slicing,
     reason = "codes of valid rows are below the number of dictionary values"
 )]
 
-use std::ops::{BitOr, BitOrAssign, BitXor, Shl};
-
 use arrow::array::{Array, ArrayRef, AsArray, downcast_primitive};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::ArrowNativeType;
 use esker_datatypes::{Buffers, Column, DataType, Encoding, Error, Result};
 
 use super::field::{Field, Kind, Ordered};
+use super::word::Word;
 use crate::value::Fixed;
 
-/// A word that keys are packed in.
-pub(super) trait Word:
-    ArrowNativeType
-    + Ord
-    + BitOr<Output = Self>
-    + BitOrAssign
-    + BitXor<Output = Self>
-    + Shl<u32, Output = Self>
-{
-    /// The lower bits of a code.
-    fn cut(code: u128) -> Self;
-}
-
-impl Word for u64 {
-    #[inline]
-    fn cut(code: u128) -> Self {
-        code as u64
-    }
-}
-
-impl Word for u128 {
-    #[inline]
-    fn cut(code: u128) -> Self {
-        code
-    }
-}
-
-/// The keys of the rows. A bit above the word's uppermost is left out.
+/// The keys of the rows, in the lowest bits but `free`. A bit above the word's uppermost is left
+/// out.
 pub(super) fn encode<W: Word>(
     fields: &[Field],
     columns: &[&Column],
     rows: usize,
+    free: u32,
     buffers: &mut Buffers,
 ) -> Result<Vec<W>> {
-    let mut words = buffers.take::<W>(rows);
-    let mut at = fields.iter().filter_map(Field::bits).sum::<u32>();
+    let mut words = W::list(rows, buffers);
+    let mut at = free + fields.iter().filter_map(Field::bits).sum::<u32>();
     for (field, column) in fields.iter().zip(columns) {
         let bits = field.bits().unwrap_or_default();
         at -= bits;
