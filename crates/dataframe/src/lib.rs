@@ -27,7 +27,8 @@
 //! This layer knows every other one and holds no algorithm: each method builds a plan or wires
 //! layers together. It does not know how anything is computed.
 //!
-//! Start with [`DataFrame`]; `examples/dataframe/quickstart.rs` is the tour.
+//! Start with [`DataFrame`]; `examples/dataframe/quickstart.rs` is the tour, `joins_and_groups.rs`
+//! beside it goes on.
 
 /// What each operator of a query did, as text.
 mod analyze;

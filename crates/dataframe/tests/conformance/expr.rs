@@ -39,6 +39,15 @@ pub(crate) fn expr(json: &Json) -> Result<Expr, Stop> {
             expr(x)?.is_in(values.collect::<Result<Vec<_>, _>>()?)
         }
 
+        ("sum", [x]) => expr(x)?.sum(),
+        ("mean", [x]) => expr(x)?.mean(),
+        ("min", [x]) => expr(x)?.min(),
+        ("max", [x]) => expr(x)?.max(),
+        ("count", [x]) => expr(x)?.count(),
+        ("first", [x]) => expr(x)?.first(),
+        ("last", [x]) => expr(x)?.last(),
+        ("n_unique", [x]) => expr(x)?.n_unique(),
+
         ("cast", [x, to]) => expr(x)?.cast(cast_type(to)?),
         ("when", [branches]) => case(branches, None)?,
         ("when", [branches, otherwise]) => case(branches, Some(otherwise))?,
@@ -84,7 +93,6 @@ fn feature(name: &str) -> &str {
     match name {
         "over" | "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "cumsum" | "cummax"
         | "cummin" => "windows",
-        "sum" | "mean" | "min" | "max" | "count" | "first" | "last" | "n_unique" => "group_by",
         _ => match name.split_once('.') {
             Some((family @ ("str" | "dt"), _)) => family,
             _ => name,

@@ -8,6 +8,7 @@ use crate::compare::Want;
 use crate::expr::expr;
 use crate::input::Input;
 use crate::settings::Setting;
+use crate::verbs;
 
 /// Why a case has no outcome.
 pub(crate) enum Stop {
@@ -60,6 +61,18 @@ pub(crate) fn build(
                 let rows = rows.as_u64().ok_or_else(|| format!("{rows} rows"))?;
                 frame.head(rows)
             }
+            ("group_by", [keys, aggregates, sorted @ ..]) => {
+                verbs::group_by(&frame, keys, aggregates, sorted)?
+            }
+            ("join", [table, options]) => {
+                let joined = open(text(table)?)?.map(|right| verbs::join(&frame, &right, options));
+                match joined.unwrap_or_else(|error| Ok(Err(error)))? {
+                    Ok(joined) => joined,
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            ("sort", [columns, ascending @ ..]) => verbs::sort(&frame, columns, ascending)?,
+            ("unique", [columns, sorted @ ..]) => verbs::unique(&frame, columns, sorted)?,
             ("union", [table]) => match open(text(table)?)? {
                 Ok(other) => frame.union(&other),
                 Err(error) => return Ok(Err(error)),

@@ -11,6 +11,7 @@ pub(crate) struct Setting {
     /// Rows in a batch, and in a split of a table in memory, so that workers share small tables.
     pub(crate) batch_size: usize,
     pub(crate) dictionary_strings: bool,
+    pub(crate) constant_hash: bool,
     /// The context of these settings, which all cases share.
     pub(crate) context: ExecutionContext,
 }
@@ -19,21 +20,24 @@ impl Setting {
     /// Every combination.
     pub(crate) fn all() -> Result<Vec<Self>> {
         let mut settings = Vec::new();
+        let switches = [false, true].map(|on| [(on, false), (on, true)]);
         for optimizer in [true, false] {
             for threads in [1, 4] {
                 for batch_size in [1, 3, 1024] {
-                    for dictionary_strings in [false, true] {
+                    for (dictionary_strings, constant_hash) in switches.into_iter().flatten() {
                         let context = ExecutionContext::builder()
                             .optimizer(optimizer)
                             .threads(threads)
                             .batch_size(batch_size)
                             .dictionary_strings(dictionary_strings)
+                            .constant_hash(constant_hash)
                             .build()?;
                         settings.push(Self {
                             optimizer,
                             threads,
                             batch_size,
                             dictionary_strings,
+                            constant_hash,
                             context,
                         });
                     }
@@ -48,8 +52,12 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "optimizer={}, threads={}, batch_size={}, dictionary_strings={}",
-            self.optimizer, self.threads, self.batch_size, self.dictionary_strings
+            "optimizer={}, threads={}, batch_size={}, dictionary_strings={}, constant_hash={}",
+            self.optimizer,
+            self.threads,
+            self.batch_size,
+            self.dictionary_strings,
+            self.constant_hash
         )
     }
 }

@@ -1,5 +1,10 @@
 //! What goes wrong is told clearly, hurts nobody else, and leaves nothing behind.
 
+/// What does not fit into memory.
+mod memory;
+/// Mistakes in groups, joins, sorts and duplicates.
+mod relations;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,13 +16,15 @@ use esker_dataframe::prelude::*;
 use crate::sources::{Numbers, ROWS};
 use crate::{batch, call, context, employees, eventually, fixture, frame, ints, lines, rows};
 
-/// The message, with `HERE` for the place of the user's call, which is this line of this file.
+/// The message, with `HERE` for the place of the user's call, which is this line of the test's
+/// file.
+#[track_caller]
 fn said(error: &Error, method: &str, line: u32) -> String {
     let Some((called, location)) = error.call() else {
         panic!("no call in: {error}")
     };
-    let place = (called, location.file(), location.line());
-    assert_eq!(place, (method, file!(), line), "{error}");
+    let place = (called, location.line());
+    assert_eq!(place, (method, line), "{error}");
     error.to_string().replace(&location.to_string(), "HERE")
 }
 

@@ -7,10 +7,13 @@
     reason = "tests of waiting need threads and a clock"
 )]
 
+mod analyze;
 mod deep;
 mod errors;
 mod kquery;
+mod relations;
 mod semantics;
+mod settings;
 mod sources;
 mod streaming;
 
@@ -18,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use esker_dataframe::prelude::*;
 use esker_datatypes::{Column, format_value};
 use esker_logical_expr::function::{Call, FunctionProperties, ScalarFunction, Signature};
@@ -51,6 +54,10 @@ fn batch<'a>(columns: impl IntoIterator<Item = (&'a str, ArrayRef)>) -> RecordBa
 
 fn ints(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
+}
+
+fn strings<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter(values))
 }
 
 /// A frame of one column.
@@ -89,6 +96,13 @@ fn collect(df: &DataFrame) -> Table {
 /// The rows of a frame.
 fn rows(df: &DataFrame) -> Vec<String> {
     collect(df).batches().iter().flat_map(lines).collect()
+}
+
+/// The rows of a frame that come in any order, sorted.
+fn row_set(df: &DataFrame) -> Vec<String> {
+    let mut rows = rows(df);
+    rows.sort_unstable();
+    rows
 }
 
 /// The names of a frame's columns.

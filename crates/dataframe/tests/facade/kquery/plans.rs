@@ -1,0 +1,168 @@
+//! Plan texts.
+
+use esker_dataframe::prelude::*;
+
+use super::{NAMES, bonuses, names_in_colorado, optimized_text, plan_text, scanned};
+use crate::{batch, context, employees, ints};
+
+#[test]
+fn kquery_01_plan_text() {
+    assert_eq!(
+        plan_text(&names_in_colorado(&employees(&context(1)))),
+        "Projection: #id, #first_name, #last_name\n    \
+             Filter: #state = 'CO'\n        \
+                 Scan: employee; projection=None"
+    );
+}
+
+#[test]
+fn kquery_02_optimized_plan_text() {
+    let (columns, text) = scanned(&names_in_colorado(&employees(&context(1))));
+    // In the order of the file, and the filter with it.
+    assert!(columns.starts_with("[id, first_name, last_name"), "{text}");
+    assert_eq!(text.matches("#state = 'CO'").count(), 1, "{text}");
+    // As KQuery does it: without moving the filter.
+    let ctx = ExecutionContext::builder()
+        .without_rule("push_down_filters")
+        .build()
+        .unwrap();
+    assert_eq!(
+        optimized_text(&names_in_colorado(&employees(&ctx))),
+        "Projection: #id, #first_name, #last_name\n    \
+             Filter: #state = 'CO'\n        \
+                 Scan: employee; projection=[id, first_name, last_name, state]"
+    );
+}
+
+#[test]
+fn kquery_03_projection_of_a_scan() {
+    let (columns, text) = scanned(&employees(&context(1)).select(NAMES));
+    assert_eq!(columns, "[id, first_name, last_name]", "{text}");
+}
+
+#[test]
+fn kquery_04_aggregate() {
+    let salary = || col("salary");
+    let aggregates = [salary().min(), salary().max(), salary().count()];
+    let df = employees(&context(1)).aggregate(["state"], aggregates);
+    let aggregate = "Aggregate: groupExpr=[#state], \
+                     aggregateExpr=[MIN(#salary), MAX(#salary), COUNT(#salary)]";
+    assert_eq!(
+        plan_text(&df),
+        format!("{aggregate}\n    Scan: employee; projection=None")
+    );
+    assert_eq!(
+        optimized_text(&df),
+        format!("{aggregate}\n    Scan: employee; projection=[state, salary]")
+    );
+}
+
+#[test]
+fn kquery_05_computed_column() {
+    assert_eq!(
+        plan_text(&bonuses(&employees(&context(1)))),
+        "Filter: #bonus > 1000\n    \
+             Projection: #id, #first_name, #last_name, #salary, #salary * 0.1 as bonus\n        \
+                 Filter: #state = 'CO'\n            \
+                     Scan: employee; projection=None"
+    );
+}
+
+#[test]
+fn kquery_06_cast_in_an_aggregate() {
+    let max = col("salary").cast(DataType::Int32).max();
+    let text = plan_text(&employees(&context(1)).group_by(["state"]).agg([max]));
+    assert!(text.contains("MAX(CAST(#salary AS Int32))"), "{text}");
+}
+
+#[test]
+fn kquery_07_columns_are_bound_anew() {
+    let ctx = context(1);
+    let column = |name: &'static str| (name, ints([1]));
+    let physical = |columns: Vec<(&'static str, _)>| {
+        let df = ctx.from_batches([batch(columns)]).unwrap();
+        let df = df
+            .group_by(["passenger_count"])
+            .agg([col("max_fare").max()]);
+        let (columns, text) = scanned(&df);
+        let physical = df.explain().unwrap().physical;
+        let lines: Vec<String> = physical.lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        (columns, lines)
+    };
+    let (columns, lines) = physical(vec![column("passenger_count"), column("max_fare")]);
+    assert_eq!(columns, "None");
+    assert_eq!(
+        lines,
+        [
+            "HashAggregateExec: groupExpr=[#0], aggrExpr=[MAX(#1)]",
+            "    ScanExec: memory; projection=None"
+        ]
+    );
+    // Columns that nobody reads move those behind them to other positions.
+    let five = ["a", "max_fare", "b", "passenger_count", "c"].map(column);
+    let (columns, lines) = physical(five.to_vec());
+    assert_eq!(columns, "[max_fare, passenger_count]");
+    assert_eq!(
+        lines,
+        [
+            "HashAggregateExec: groupExpr=[#1], aggrExpr=[MAX(#0)]",
+            "    ScanExec: memory; projection=[max_fare, passenger_count]"
+        ]
+    );
+}
+
+#[test]
+fn kquery_10_precedence_shows() {
+    // The property, over all trees, is tested in logical-expr.
+    let df = employees(&context(1));
+    let text = |expr: Expr| {
+        plan_text(&df.select([expr.alias("x")]))
+            .lines()
+            .next()
+            .map(str::to_owned)
+    };
+    let (a, b, c) = (|| col("id"), || col("salary"), || col("id"));
+    assert_eq!(
+        text((a() + b()) * c()).unwrap(),
+        "Projection: (#id + #salary) * #id as x"
+    );
+    assert_eq!(
+        text(a() + b() * c()).unwrap(),
+        "Projection: #id + #salary * #id as x"
+    );
+}
+
+#[test]
+fn the_quickstart_explains_itself() {
+    let df = employees(&context(2))
+        .filter(col("state").eq("CO"))
+        .select([
+            col("id"),
+            col("first_name"),
+            col("last_name"),
+            col("salary"),
+            (col("salary") * 0.1).alias("bonus"),
+        ])
+        .filter(col("bonus").gt(1000));
+    let filters = "filters=[#state = 'CO', CAST(#salary AS Float64) * 0.1 > 1000.0]";
+    let scan = format!("employee; projection=[id, first_name, last_name, salary]; {filters}");
+    let want = format!(
+        "\
+== Logical plan ==
+Filter: #bonus > 1000
+    Projection: #id, #first_name, #last_name, #salary, #salary * 0.1 as bonus
+        Filter: #state = 'CO'
+            Scan: employee; projection=None
+
+== Optimized plan ==
+Projection: #id, #first_name, #last_name, #salary, CAST(#salary AS Float64) * 0.1 as bonus
+    Scan: {scan}
+
+== Physical plan ==
+ProjectionExec: #0, #1, #2, #3, CAST(#3 AS Float64) * 0.1 as bonus
+    ScanExec: {scan}
+"
+    );
+    assert_eq!(df.explain().unwrap().to_string(), want);
+}
