@@ -18,7 +18,7 @@ const SAMPLES: usize = 64;
 /// More runs than this are not merged but sorted anew, which costs as much for any number.
 const MERGED: usize = 8;
 
-/// Cuts runs so that all rows of a piece come before all of the next one: `[piece][run]` is the
+/// Cuts runs so that all rows of a piece come before all of the next one: item `run` of piece `piece` is the
 /// range of the run's rows. The pieces are about equally long, however often a key occurs.
 ///
 /// `keys` are the chunks that the runs were sorted from.
