@@ -1,6 +1,6 @@
 //! Columns in chunks, gathered by row ids: what joins and sorts keep their input in.
 //!
-//! Rows are never copied into one long column. They stay in chunks of at most [`CHUNK_ROWS`] rows,
+//! Rows are never copied into one long column. They stay in chunks of at most `CHUNK_ROWS` rows,
 //! and a row id of 32 bits names the chunk in its upper half and the row in its lower half.
 
 #![allow(

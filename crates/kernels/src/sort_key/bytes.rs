@@ -283,7 +283,10 @@ fn put(data: &mut [u8], at: &mut usize, bytes: &[u8]) {
 
 #[inline]
 fn put_text(data: &mut [u8], at: &mut usize, mut text: &[u8]) {
-    while let Some(zero) = text.iter().position(|&byte| byte == 0) {
+    // `contains` looks at many bytes at a time, and hardly any text has a zero.
+    while text.contains(&0)
+        && let Some(zero) = text.iter().position(|&byte| byte == 0)
+    {
         put(data, at, &text[..=zero]);
         put(data, at, &[ESCAPED]);
         text = &text[zero + 1..];

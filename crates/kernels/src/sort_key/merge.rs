@@ -18,7 +18,7 @@ const SAMPLES: usize = 64;
 /// More runs than this are not merged but sorted anew, which costs as much for any number.
 const MERGED: usize = 8;
 
-/// Cuts runs so that all rows of a piece come before all of the next one: `[piece][run]` is the
+/// Cuts runs so that all rows of a piece come before all of the next one: item `run` of piece `piece` is the
 /// range of the run's rows. The pieces are about equally long, however often a key occurs.
 ///
 /// `keys` are the chunks that the runs were sorted from.
@@ -78,7 +78,8 @@ pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<
 
 /// The ids of the rows of a piece, in order; equal keys in the order of their ids.
 ///
-/// `keys` are the chunks that the runs were sorted from, and `piece` is one of [`cut_runs`].
+/// `keys` are the chunks that the runs were sorted from, no chunk for two of them, and `piece` is
+/// one of [`cut_runs`].
 pub fn merge_runs(runs: &[Run], keys: &[KeyRows], piece: &[Range<usize>]) -> Vec<u32> {
     let mut parts: Vec<Part<'_>> = runs.iter().zip(piece.iter().cloned()).collect();
     parts.retain(|(_, range)| !range.is_empty());
@@ -125,11 +126,10 @@ fn rows_before(run: &Run, id: u32, keys: &[KeyRows]) -> usize {
 
 fn merge_words<E: Entry>(parts: &[Part<'_>], packing: &Packing) -> Vec<u32> {
     let (mut entries, bounds) = gather::<E>(parts, Some(packing));
-    // Sorting by digits keeps ids in order if the runs' chunks are.
-    let in_order = |pair: &[Part<'_>]| pair[0].0.chunks.end <= pair[1].0.chunks.start;
-    if parts.len() <= MERGED || !parts.windows(2).all(in_order) {
+    if parts.len() <= MERGED {
         return ids(&merge(entries, bounds, &|a, b| a < b));
     }
+    // The parts are in the order of their chunks: equal keys stay in the order of their ids.
     let mut scratch = vec![E::default(); entries.len()];
     radix::sort(&mut entries, &mut scratch);
     ids(&entries)

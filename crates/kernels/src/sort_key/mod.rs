@@ -1,10 +1,10 @@
 //! Sorting by normalized keys: rows become integers or bytes that compare as the rows do.
 //!
-//! [`SortKeys`] encodes the key columns of a chunk of rows as [`KeyRows`]; a [`Run`] is a sorted
-//! list of the rows of some chunks; [`cut_runs`] and [`merge_runs`] merge runs, each piece on its
-//! own. Rows have ids as in [`select::chunks`](crate::select::chunks), and no row moves before all
-//! are in order. The idea is old; see Graefe, *Implementing Sorting in Database Systems*, ACM
-//! Computing Surveys 38(3), 2006, section 3.
+//! `SortKeys` encodes the key columns of a chunk of rows as `KeyRows`; a `Run` is a sorted list of
+//! the rows of some chunks; `cut_runs` and `merge_runs` merge runs, each piece on its own. Rows have
+//! ids as in [`select::chunks`](crate::select::chunks), and no row moves before all are in order.
+//! The idea is old; see Graefe, *Implementing Sorting in Database Systems*, ACM Computing Surveys
+//! 38(3), 2006, section 3.
 
 /// Keys of any length.
 mod bytes;

@@ -46,12 +46,13 @@ impl Run {
         let chunks = chunks.start.min(end)..end;
         let parts = || keys[chunks.clone()].iter().zip(chunks.clone());
         debug_assert!(parts().all(|(keys, _)| keys.len() <= CHUNK_ROWS));
+        let rows = parts().map(|(keys, _)| keys.len()).sum();
         let packing = Packing::of(parts().map(|(keys, _)| keys));
         let entries = match packing.bits() {
-            0..=32 => Entries::Short(packed(parts(), &packing)),
-            33..=64 => Entries::Long(packed(parts(), &packing)),
-            65..=128 => Entries::Wide(packed(parts(), &packing)),
-            _ => Entries::Prefixes(prefixes(parts(), keys)),
+            0..=32 => Entries::Short(packed(parts(), rows, &packing)),
+            33..=64 => Entries::Long(packed(parts(), rows, &packing)),
+            65..=128 => Entries::Wide(packed(parts(), rows, &packing)),
+            _ => Entries::Prefixes(prefixes(parts(), rows, keys)),
         };
         Self {
             entries,
@@ -136,11 +137,14 @@ fn part(keys: &[KeyRows], id: u32, depth: usize) -> (u64, bool) {
 /// The sorted entries of packed words.
 fn packed<'a, E: Entry>(
     parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    rows: usize,
     packing: &Packing,
 ) -> Vec<E> {
     let mut entries = match packing.low_piece() {
-        Some((from, mask)) => entries_of(parts, |key| u128::from(key.low as u64 >> from & mask)),
-        None => entries_of(parts, |key| packing.pack(key)),
+        Some((from, mask)) => {
+            entries_of(parts, rows, |key| u128::from(key.low as u64 >> from & mask))
+        }
+        None => entries_of(parts, rows, |key| packing.pack(key)),
     };
     match order_of(&entries, E::cmp) {
         Presorted::Up => {}
@@ -157,9 +161,10 @@ fn packed<'a, E: Entry>(
 /// An entry for each row whose key is a word, in the order of the rows.
 fn entries_of<'a, E: Entry>(
     parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    rows: usize,
     pack: impl Fn(U256) -> u128,
 ) -> Vec<E> {
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(rows);
     for (keys, chunk) in parts {
         let ids = (chunk * CHUNK_ROWS) as u32..;
         match keys.keys() {
@@ -188,9 +193,10 @@ fn entries_of<'a, E: Entry>(
 /// The sorted entries of keys that are too long for words.
 fn prefixes<'a>(
     parts: impl Iterator<Item = (&'a KeyRows, usize)>,
+    rows: usize,
     keys: &[KeyRows],
 ) -> Vec<Pair<u64>> {
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(rows);
     for (keys, chunk) in parts {
         let ids = (chunk * CHUNK_ROWS) as u32..;
         let rows = (0..keys.len()).zip(ids);

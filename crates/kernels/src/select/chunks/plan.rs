@@ -47,7 +47,7 @@ pub fn plan_chunks(rows: &[usize]) -> Vec<Vec<(usize, Range<usize>)>> {
     chunks
 }
 
-/// The columns of a chunk: those of its parts one behind the other, see [`concat`]. One part is
+/// The columns of a chunk: those of its parts one behind the other, see [`concat()`]. One part is
 /// not copied.
 ///
 /// # Errors
