@@ -28,6 +28,8 @@ mod expressions;
 mod join_sides;
 /// The rules in turn, and the checks after each.
 mod optimizer;
+#[cfg(test)]
+mod random_tests;
 /// What a rule is.
 mod rule;
 /// The rules, one file each.
