@@ -248,7 +248,7 @@ impl LocalOperator for LocalCheck {
         if input.selected() > 0 {
             self.check(input, cx)?;
         }
-        if order.last {
+        if order.last && order.ordinal != BEHIND_ALL {
             self.split = None;
             self.shared.end(order.ordinal, self.last.take())?;
         }

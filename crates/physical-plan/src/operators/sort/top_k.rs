@@ -268,3 +268,69 @@ impl LocalSink for LocalTopK {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::Int64Type;
+    use esker_datatypes::{DataType, Field, Order, Schema};
+    use esker_logical_expr::{col, resolve};
+
+    use super::*;
+
+    /// Numbered rows of a split, all with the same key.
+    fn batch(ordinal: u64, from: i64, rows: i64) -> Batch {
+        let columns = [
+            Int64Array::from_iter_values((0..rows).map(|_| 7)),
+            Int64Array::from_iter_values(from..from + rows),
+        ];
+        let columns = columns.map(|values| Column::flat(Arc::new(values)));
+        Batch::new(columns.to_vec(), rows as usize).with_order(Order {
+            ordinal,
+            sequence: 0,
+            last: true,
+        })
+    }
+
+    #[test]
+    fn of_equal_rows_those_of_the_first_splits_are_in_whoever_reads_them_when() {
+        let fields = ["k", "n"].map(|name| Field::new(name, DataType::Int64, false));
+        let schema: Schema = fields.into_iter().collect();
+        let key = resolve(col("k"), &schema).unwrap().asc();
+        let spec = SortSpec::compile(&[key], &schema).unwrap();
+        let top = TopKExec::new(spec, 3, 8);
+        let mut cx = TaskContext::standalone();
+        let mut one = top.open(&mut cx).unwrap();
+        let mut two = top.open(&mut cx).unwrap();
+        two.consume(&mut batch(1, 10_000, 5000), &mut cx).unwrap();
+        assert!(top.shared.lock_bound().is_some(), "a bound is told");
+        // Nothing that comes behind the bound is kept, ...
+        let used = cx.query.memory().used();
+        two.consume(&mut batch(2, 20_000, 100), &mut cx).unwrap();
+        one.consume(&mut batch(3, 30_000, 100), &mut cx).unwrap();
+        assert_eq!(cx.query.memory().used(), used);
+        // ... but what comes before it is.
+        let mut early = top.open(&mut cx).unwrap();
+        early.consume(&mut batch(0, 0, 2), &mut cx).unwrap();
+        for worker in [two, early, one] {
+            worker.combine(&mut cx).unwrap();
+        }
+        for stage in 0.. {
+            let tasks = top.finalize(stage, &mut cx).unwrap();
+            if tasks.is_empty() {
+                break;
+            }
+            tasks.into_iter().for_each(|task| task(&mut cx).unwrap());
+        }
+        let mut out = Batch::default();
+        let mut source = top.output_source().unwrap().open(&mut cx).unwrap();
+        source.next(&mut out, &mut cx).unwrap();
+        let numbers = out.column(1).unwrap().to_flat();
+        assert_eq!(
+            numbers.as_primitive::<Int64Type>().values(),
+            &[0, 1, 10_000]
+        );
+        drop((source, out));
+        assert_eq!(cx.query.memory().used(), 0, "all is given back");
+    }
+}
