@@ -665,6 +665,12 @@ fn memory_is_reserved_and_given_back() {
     assert!(enough.peak() > 100_000 * 20, "{}", enough.peak());
     drop((running, runner));
     assert_eq!(enough.used(), 0);
+    // Nobody wants the rest.
+    let runner = Runner::new(2, 1024, Arc::clone(&enough));
+    let running = runner.start(&plan(), Delivery::Stream);
+    assert!(running.next_batch().unwrap().is_some());
+    drop((running, runner));
+    assert_eq!(enough.used(), 0);
     for limit in [1000, 1 << 20, 2 << 20] {
         let runner = Runner::new(2, 1024, MemoryBudget::with_limit(limit));
         let error = runner.collect(&plan()).unwrap_err();
