@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{Int32Type, Int64Type, i256};
 use esker_datatypes::ErrorKind;
 use esker_logical_expr::{Expr, col, lit};
-use esker_logical_plan::{Filter, Join, JoinType, LogicalPlan, MemTable, Scan, Side};
+use esker_logical_plan::{Filter, Join, JoinType, Limit, LogicalPlan, MemTable, Scan, Side, Union};
 use esker_physical_plan::{Delivery, PhysicalPlan, Planner};
 use esker_runtime::MemoryBudget;
 use proptest::prelude::*;
@@ -96,6 +96,13 @@ impl Case {
     }
 
     fn plan(&self, batch_size: usize) -> PhysicalPlan {
+        Planner::new(batch_size)
+            .with_constant_hash(self.constant_hash)
+            .plan(&self.logical())
+            .unwrap()
+    }
+
+    fn logical(&self) -> LogicalPlan {
         let side = |names: [&str; 3], rows: &[Row], thinned: bool| {
             let plan = table(&names, rows);
             if !thinned {
@@ -112,10 +119,7 @@ impl Case {
         let join = join
             .with_nulls_equal(self.nulls_equal)
             .with_build(self.build);
-        Planner::new(batch_size)
-            .with_constant_hash(self.constant_hash)
-            .plan(&LogicalPlan::Join(join))
-            .unwrap()
+        LogicalPlan::Join(join)
     }
 
     fn check(&self, threads: usize, batch_size: usize) {
@@ -433,6 +437,59 @@ fn many_pairs_of_one_batch_stream_in_bounded_batches() {
     }
 }
 
+#[test]
+fn a_limit_above_takes_the_first_rows() {
+    for join_type in TYPES {
+        let mut case = Case::new(rows(40, 6), rows(30, 7), join_type);
+        case.filter = true;
+        let want = case.oracle();
+        for (offset, fetch) in [(0, 1), (3, 5), (0, 40), (want.len() as u64 - 2, 9)] {
+            for (threads, batch_size) in settings() {
+                let limit = Limit::new(offset, Some(fetch), case.logical());
+                let plan = Planner::new(batch_size).plan(&LogicalPlan::Limit(limit));
+                let runner = Runner::new(threads, batch_size, MemoryBudget::unlimited());
+                let got = runner.collect(&plan.unwrap()).unwrap();
+                let want = want.iter().skip(offset as usize).take(fetch as usize);
+                assert!(got.iter().eq(want), "{join_type:?} {threads} {batch_size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn joins_of_joins_and_unions_keep_their_order() {
+    // Rows that come last come before the next input of a union, and are probed like others.
+    let full = |first: i64| {
+        let number = |rows: Vec<Row>| -> Vec<Row> {
+            let shift = |row: Row| vec![row[0], row[1], row[2].map(|i| i + first)];
+            rows.into_iter().map(shift).collect()
+        };
+        Case::new(number(rows(20, 6)), number(rows(15, 7)), JoinType::Full)
+    };
+    let (one, two) = (full(0), full(100));
+    let mut both = one.oracle();
+    both.extend(two.oracle());
+    let third = rows(9, 5);
+    let mut want = Vec::new();
+    for row in &both {
+        let partners = third.iter().filter(|r| row[3].is_some() && r[0] == row[3]);
+        want.extend(partners.map(|r| [row.clone(), r.clone()].concat()));
+    }
+    assert!(!want.is_empty());
+    for (threads, batch_size) in settings() {
+        let union = Union::try_new([one.logical(), two.logical()]).unwrap();
+        let on = [(col("rk"), col("xk"))];
+        let third = table(&["xk", "xw", "x"], &third);
+        let union = LogicalPlan::Union(union);
+        let join = Join::try_new(union, third, JoinType::Inner, on, None).unwrap();
+        let plan = Planner::new(batch_size)
+            .plan(&LogicalPlan::Join(join))
+            .unwrap();
+        let runner = Runner::new(threads, batch_size, MemoryBudget::unlimited());
+        assert_eq!(runner.collect(&plan).unwrap(), want);
+    }
+}
+
 /// A table of one split of so many rows: a key and a number.
 fn large(names: [&str; 2], keys: impl Iterator<Item = i64>) -> LogicalPlan {
     let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(keys));
@@ -606,6 +663,12 @@ fn memory_is_reserved_and_given_back() {
     assert_eq!(rows, 100_000);
     // Two columns of eight bytes, and the table.
     assert!(enough.peak() > 100_000 * 20, "{}", enough.peak());
+    drop((running, runner));
+    assert_eq!(enough.used(), 0);
+    // Nobody wants the rest.
+    let runner = Runner::new(2, 1024, Arc::clone(&enough));
+    let running = runner.start(&plan(), Delivery::Stream);
+    assert!(running.next_batch().unwrap().is_some());
     drop((running, runner));
     assert_eq!(enough.used(), 0);
     for limit in [1000, 1 << 20, 2 << 20] {
