@@ -33,14 +33,13 @@ pub struct AnalyzedOperator {
     /// Its line of the plan text.
     pub line: String,
     /// What it did, over all workers: the rows of a join that came in are those of both sides, its
-    /// time is summed over workers, its bytes are those that a scan has read and that any other
-    /// operator has held.
+    /// time is summed over workers, its bytes are those that it held for what comes behind it.
     pub counters: OperatorCounters,
 }
 
 impl fmt::Display for ExplainAnalyze {
-    /// A line for each operator: rows in and out, time (summed over workers), bytes read by a scan
-    /// or held by another operator, and the operator's line of the physical plan.
+    /// A line for each operator: rows in and out, time (summed over workers), bytes held, and the
+    /// operator's line of the physical plan.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |f: &mut fmt::Formatter<'_>, [rows_in, rows_out, time, bytes]: [&str; 4]| {
             write!(f, "{rows_in:>13} {rows_out:>13} {time:>10} {bytes:>10}  ")

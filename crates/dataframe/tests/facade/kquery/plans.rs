@@ -3,7 +3,7 @@
 use esker_dataframe::prelude::*;
 
 use super::{NAMES, bonuses, names_in_colorado, optimized_text, plan_text, scanned};
-use crate::{batch, context, employees, ints};
+use crate::{batch, context, employees, fixture, ints, rows};
 
 #[test]
 fn kquery_01_plan_text() {
@@ -165,4 +165,47 @@ ProjectionExec: #0, #1, #2, #3, CAST(#3 AS Float64) * 0.1 as bonus
 "
     );
     assert_eq!(df.explain().unwrap().to_string(), want);
+}
+
+#[test]
+fn the_second_query_explains_itself() {
+    let ctx = context(2);
+    let departments = ctx.csv(fixture("departments.csv")).unwrap();
+    let budgets = departments
+        .join(
+            &employees(&ctx),
+            Join::left().left_on(["head"]).right_on(["id"]),
+        )
+        .group_by(["last_name"])
+        .agg([len().alias("departments"), col("budget").sum()])
+        .sort([col("budget_sum").desc(), col("last_name").asc()]);
+    let want = "\
+== Logical plan ==
+Sort: #budget_sum DESC NULLS LAST, #last_name ASC NULLS LAST
+    Aggregate: groupExpr=[#last_name], aggregateExpr=[LEN() as departments, SUM(#budget)]
+        Join: type=Left, on=[(#head, #id)]
+            Scan: departments; projection=None
+            Scan: employee; projection=None
+
+== Optimized plan ==
+Sort: #budget_sum DESC NULLS LAST, #last_name ASC NULLS LAST
+    Aggregate: groupExpr=[#last_name], aggregateExpr=[LEN() as departments, SUM(#budget)]
+        Projection: #budget, #last_name
+            Join: type=Left, on=[(#head, #id)]
+                Scan: departments; projection=[head, budget]
+                Scan: employee; projection=[id, last_name]
+
+== Physical plan ==
+SortExec: #2 DESC NULLS LAST, #0 ASC NULLS LAST
+    HashAggregateExec: groupExpr=[#1], aggrExpr=[LEN() as departments, SUM(#0)]
+        ProjectionExec: #1, #3
+            HashJoinExec: type=Left, on=[(#0, #0)]
+                ScanExec: departments; projection=[head, budget]
+                ScanExec: employee; projection=[id, last_name]
+";
+    assert_eq!(budgets.explain().unwrap().to_string(), want);
+    assert_eq!(
+        rows(&budgets),
+        ["Travis,1,250000", "Langford,2,180000", "NULL,1,80000"]
+    );
 }
