@@ -81,6 +81,21 @@ pub(crate) fn set(words: &mut [u64], row: usize) {
     words[row / 64] |= 1 << (row % 64);
 }
 
+/// Calls with the number of each bit that is set, of the first `len`.
+pub(crate) fn each_set(words: &[u64], len: usize, mut call: impl FnMut(usize)) {
+    for (at, &word) in words.iter().enumerate() {
+        let mut word = word;
+        while word != 0 {
+            let row = at * 64 + word.trailing_zeros() as usize;
+            if row >= len {
+                return;
+            }
+            call(row);
+            word &= word - 1;
+        }
+    }
+}
+
 /// Keeps the selected rows whose bit is set.
 pub(crate) fn narrow(selection: &mut Selection, words: &[u64]) {
     if !selection.is_all() {

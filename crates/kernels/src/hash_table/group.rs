@@ -6,7 +6,7 @@ use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
 
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
-use super::table::KeyTable;
+use super::table::{KeyTable, UNSURE};
 use super::values::{Pieces, columns};
 use super::words::Keys;
 
@@ -14,7 +14,8 @@ use super::words::Keys;
 ///
 /// A key is one value of each key column. Equality is that of grouping: null is a value like
 /// others, NaN equals NaN, -0.0 equals 0.0, text and binary are compared by bytes in any layout,
-/// nested values by their elements.
+/// nested values by their elements. Integers, dates and other keys of one word that lie close together
+/// are told without hashing.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -56,7 +57,7 @@ impl GroupTable {
         let layout = KeyLayout::new(types, true)?;
         Ok(Self {
             groups: Groups {
-                table: KeyTable::new(&layout),
+                table: KeyTable::new(&layout, true),
                 pieces: Pieces::new(&layout),
             },
             hashing: Hashing {
@@ -72,6 +73,7 @@ impl GroupTable {
     #[must_use]
     pub fn with_constant_hash(mut self, on: bool) -> Self {
         self.hashing.constant_hash = on;
+        self.groups.table = KeyTable::new(&self.hashing.layout, !on);
         self
     }
 
@@ -147,7 +149,11 @@ impl GroupTable {
 impl Lookup for Groups {
     type Found = u32;
 
-    const UNKNOWN: u32 = u32::MAX;
+    const UNKNOWN: u32 = UNSURE;
+
+    fn by_value(&mut self, keys: &Keys, out: &mut [u32]) -> bool {
+        self.table.find_by_value(keys, out)
+    }
 
     fn look_up(
         &mut self,

@@ -2,24 +2,28 @@
 
 #![allow(
     clippy::indexing_slicing,
-    reason = "a part is the upper bits of a hash, of which there are as many as parts; keys are \
-              below the part's number of keys, and matches lie within the rows"
+    reason = "matches lie within the rows of the table that has found them"
 )]
+
+/// Keys in a narrow range.
+mod dense;
+/// Keys in hash tables.
+mod hashed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 
+use super::direct::Span;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
-use super::table::{Any, BLOCK, Exactly, KeyTable, Width, first_slots};
 use super::words::Keys;
+use dense::{Dense, DensePart};
+use hashed::{Hashed, HashedPart};
 
 /// A chunk has at most this many rows.
 const CHUNK_ROWS: usize = 1 << 16;
-/// A table for up to this many rows gets its size at once.
-const SMALL: usize = 1 << 12;
 
 /// How the keys of a join are made, on both sides.
 pub struct JoinKeys {
@@ -61,17 +65,24 @@ impl JoinKeys {
         }
         let all = Selection::all(rows);
         crate::vector::same_rows(columns, &all)?;
+        let keys = Keys::new(&self.hashing.layout, columns, &all, buffers)?;
+        let span = dense::span_of_chunk(self, &keys);
         Ok(KeyChunk {
-            keys: Keys::new(&self.hashing.layout, columns, &all, buffers)?,
+            keys,
             hashes: self.hashing.hashes(columns, &all, buffers)?,
+            span,
         })
     }
 }
 
 /// Keys and hashes of a chunk of build rows.
+///
+/// Rows with a null among their keys are marked, where they match nothing.
 pub struct KeyChunk {
     keys: Keys,
     hashes: Vec<u64>,
+    /// Of keys of one word that may go without hashes.
+    span: Option<Span>,
 }
 
 impl KeyChunk {
@@ -81,15 +92,12 @@ impl KeyChunk {
     }
 }
 
-/// A part of a [`JoinTable`]: the rows whose hashes begin with the same bits.
-pub struct JoinPart {
-    table: KeyTable,
-    /// The rows of each key, one key behind the other.
-    rows: Vec<u32>,
-    /// Where the rows of each key begin, and the end; `None` when each key has one row.
-    starts: Option<Vec<u32>>,
-    /// Where the part's rows begin among those of all parts.
-    base: u32,
+/// A part of a [`JoinTable`].
+pub struct JoinPart(Part);
+
+enum Part {
+    Hashed(HashedPart),
+    Dense(DensePart),
 }
 
 /// The rows of a build side by key: built once, then read by all workers.
@@ -120,11 +128,17 @@ pub struct JoinPart {
 /// ```
 pub struct JoinTable {
     keys: Arc<JoinKeys>,
-    parts: Vec<JoinPart>,
-    /// The rows of all parts.
+    find: Find,
+    /// The rows that matches are ranges of.
     rows: Vec<u32>,
     /// Tells tables apart: what a probe state remembers is of one of them.
     id: u64,
+}
+
+/// How keys are found.
+enum Find {
+    Hashed(Hashed),
+    Dense(Dense),
 }
 
 impl JoinTable {
@@ -148,78 +162,37 @@ impl JoinTable {
         if chunks.len() > CHUNK_ROWS || chunks.get(CHUNK_ROWS - 1).is_some_and(full) {
             return Err(Error::unsupported("a build side of 2^32 rows"));
         }
-        let belongs = |chunk: &KeyChunk, row: usize| {
-            part_of(chunk.hashes[row], parts) == part
-                && (keys.nulls_equal || !chunk.keys.is_null(row))
-        };
-        let mut table = KeyTable::new(&keys.hashing.layout);
-        let (mut ids, mut rows) = (Vec::<u32>::new(), Vec::<u32>::new());
-        let all: usize = chunks.iter().map(|chunk| chunk.hashes.len()).sum();
-        let expected = all / parts;
-        if expected <= SMALL {
-            table.reserve(expected);
-        }
-        let (mut some, mut hashes) = (Vec::<u32>::new(), Vec::<u64>::new());
-        for (number, chunk) in (0u32..).zip(chunks) {
-            let start = rows.len();
-            let name = |row: usize| number << 16 | row as u32;
-            let count = chunk.hashes.len();
-            if parts == 1 && (keys.nulls_equal || chunk.keys.nulls().is_none()) {
-                rows.extend((0..count).map(name));
-                ids.resize(rows.len(), 0);
-                table.intern(&chunk.keys, None, &chunk.hashes, &mut ids[start..])?;
-            } else {
-                some.clear();
-                some.extend(
-                    (0..count)
-                        .filter(|&row| belongs(chunk, row))
-                        .map(|row| row as u32),
-                );
-                hashes.clear();
-                hashes.extend(some.iter().map(|&row| chunk.hashes[row as usize]));
-                rows.extend(some.iter().map(|&row| name(row as usize)));
-                ids.resize(rows.len(), 0);
-                table.intern(&chunk.keys, Some(&some), &hashes, &mut ids[start..])?;
-            }
-            // Most keys were new: most of the rest are as well.
-            if table.len() * 2 > rows.len() {
-                table.reserve((expected + expected / 16).saturating_sub(table.len()));
-            }
-        }
-        let keys = table.len();
-        table.seal();
-        let (rows, starts) = if keys == rows.len() {
-            (rows, None)
-        } else {
-            let (rows, starts) = by_key(keys, &ids, &rows);
-            (rows, Some(starts))
-        };
-        Ok(JoinPart {
-            table,
-            rows,
-            starts,
-            base: 0,
-        })
+        // All parts come to the same decision, for all look at the same chunks.
+        Ok(JoinPart(match dense::span(keys, chunks) {
+            Some(span) => Part::Dense(DensePart::new(chunks, span, part, parts)),
+            None => Part::Hashed(HashedPart::new(keys, chunks, part, parts)?),
+        }))
     }
 
-    /// The table of all parts, in the order of their numbers.
-    pub fn assemble(keys: Arc<JoinKeys>, mut parts: Vec<JoinPart>) -> Self {
+    /// The table of all parts of one build side, in the order of their numbers.
+    pub fn assemble(keys: Arc<JoinKeys>, parts: Vec<JoinPart>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let rows = match parts.as_mut_slice() {
-            [part] => std::mem::take(&mut part.rows),
-            parts => {
-                let mut rows = Vec::with_capacity(parts.iter().map(|part| part.rows.len()).sum());
-                for part in parts {
-                    part.base = rows.len() as u32;
-                    rows.append(&mut part.rows);
-                    part.rows = Vec::new();
-                }
-                rows
+        let (mut hashed, mut dense) = (Vec::new(), Vec::new());
+        for part in parts {
+            match part.0 {
+                Part::Hashed(part) => hashed.push(part),
+                Part::Dense(part) => dense.push(part),
             }
+        }
+        debug_assert!(
+            hashed.is_empty() || dense.is_empty(),
+            "parts of two build sides"
+        );
+        let (find, rows) = if dense.is_empty() {
+            let (hashed, rows) = Hashed::new(hashed);
+            (Find::Hashed(hashed), rows)
+        } else {
+            let (dense, rows) = Dense::new(dense);
+            (Find::Dense(dense), rows)
         };
         Self {
             keys,
-            parts,
+            find,
             rows,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
@@ -227,20 +200,27 @@ impl JoinTable {
 
     /// The bytes taken.
     pub fn size(&self) -> usize {
-        let starts = |part: &JoinPart| part.starts.as_ref().map_or(0, Vec::capacity);
-        let parts = self.parts.iter();
-        let parts = parts.map(|part| part.table.size() + starts(part) * size_of::<u32>());
-        parts.sum::<usize>() + self.rows.capacity() * size_of::<u32>()
+        let find = match &self.find {
+            Find::Hashed(hashed) => hashed.size(),
+            Find::Dense(dense) => dense.size(),
+        };
+        find + self.rows.capacity() * size_of::<u32>()
     }
 
     /// How many rows can match: all but those with a null key, if nulls are not equal.
     pub fn rows(&self) -> usize {
-        self.rows.len()
+        match &self.find {
+            Find::Hashed(_) => self.rows.len(),
+            Find::Dense(dense) => dense.entered(),
+        }
     }
 
     /// Whether no two rows have the same key.
     pub fn is_unique(&self) -> bool {
-        self.parts.iter().all(|part| part.starts.is_none())
+        match &self.find {
+            Find::Hashed(hashed) => hashed.is_unique(),
+            Find::Dense(dense) => dense.is_unique(),
+        }
     }
 
     /// Finds the rows that have the key of each selected probe row: `found[i]` becomes those of the
@@ -287,102 +267,6 @@ impl JoinTable {
         let start = found.start as usize;
         &self.rows[start..start + found.len as usize]
     }
-
-    fn probe_as<W: Width>(
-        &self,
-        width: W,
-        keys: &Keys,
-        rows: Option<&[u32]>,
-        hashes: &[u64],
-        out: &mut [Match],
-    ) {
-        match rows {
-            None => self.probe_rows(width, keys, |at| at, hashes, out),
-            Some(rows) => self.probe_rows(width, keys, |at| rows[at] as usize, hashes, out),
-        }
-    }
-
-    fn probe_rows<W: Width>(
-        &self,
-        width: W,
-        keys: &Keys,
-        row: impl Fn(usize) -> usize,
-        hashes: &[u64],
-        out: &mut [Match],
-    ) {
-        let part = |hash| &self.parts[part_of(hash, self.parts.len())];
-        let mut start = 0;
-        for (hashes, out) in hashes.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            let rows = (start..start + hashes.len()).map(&row);
-            let slot = |hash| part(hash).table.first_slot(hash);
-            let slots = first_slots(keys, rows.clone().zip(hashes), slot);
-            for (((row, &hash), slot), out) in rows.zip(hashes).zip(slots).zip(out) {
-                let part = part(hash);
-                let key = match part.table.key_in(slot, width, keys, row, hash) {
-                    Some(key) => Some(key),
-                    // Nothing there, or a row that is kept apart.
-                    None if slot == 0 => part.table.null_key().filter(|_| keys.is_null(row)),
-                    None => search(&part.table, width, keys, row, hash),
-                };
-                *out = key.map_or(Match::NONE, |key| part.rows_of(key));
-            }
-            start += BLOCK;
-        }
-    }
-}
-
-impl JoinPart {
-    /// The rows of a key.
-    #[inline]
-    fn rows_of(&self, key: u32) -> Match {
-        match &self.starts {
-            None => Match {
-                start: self.base + key,
-                len: 1,
-            },
-            Some(starts) => {
-                let (start, end) = (starts[key as usize], starts[key as usize + 1]);
-                Match {
-                    start: self.base + start,
-                    len: end - start,
-                }
-            }
-        }
-    }
-}
-
-/// The rest of a search that the first slot has not ended.
-#[inline(never)]
-fn search<W: Width>(table: &KeyTable, width: W, keys: &Keys, row: usize, hash: u64) -> Option<u32> {
-    table.find(width, keys, row, hash).ok()
-}
-
-/// The part that a hash belongs to: its upper bits.
-#[inline]
-fn part_of(hash: u64, parts: usize) -> usize {
-    // In two steps: one part takes no bits, and a shift by 64 is none.
-    (hash >> 1 >> (63 - parts.trailing_zeros())) as usize
-}
-
-/// The rows of each key one behind the other, in their order, and where those of each key begin.
-fn by_key(keys: usize, ids: &[u32], rows: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    // Counted one place further on: when all rows are placed, each key's counter has come from its
-    // begin to its end, which is the begin of the next.
-    let mut starts = vec![0u32; keys + 2];
-    for &id in ids {
-        starts[id as usize + 2] += 1;
-    }
-    for key in 2..starts.len() {
-        starts[key] += starts[key - 1];
-    }
-    let mut sorted = vec![0; rows.len()];
-    for (&id, &row) in ids.iter().zip(rows) {
-        let next = &mut starts[id as usize + 1];
-        sorted[*next as usize] = row;
-        *next += 1;
-    }
-    starts.truncate(keys + 1);
-    (sorted, starts)
 }
 
 /// The build rows of a key: see [`JoinTable::matches`].
@@ -407,6 +291,11 @@ impl Match {
     pub fn is_empty(self) -> bool {
         self.len == 0
     }
+}
+
+/// The number of a row: its chunk, and its place in the chunk.
+fn name(chunk: usize, row: usize) -> u32 {
+    (chunk as u32) << 16 | row as u32
 }
 
 /// What a worker keeps from one batch to the next.
@@ -434,6 +323,16 @@ impl Lookup for Probe<'_> {
         len: u32::MAX,
     };
 
+    fn by_value(&mut self, keys: &Keys, out: &mut [Match]) -> bool {
+        match &self.0.find {
+            Find::Hashed(_) => false,
+            Find::Dense(dense) => {
+                dense.find(&self.0.rows, keys, out);
+                true
+            }
+        }
+    }
+
     fn look_up(
         &mut self,
         keys: &Keys,
@@ -441,12 +340,10 @@ impl Lookup for Probe<'_> {
         hashes: &[u64],
         out: &mut [Match],
     ) -> Result<()> {
-        match self.0.keys.hashing.layout.words() {
-            1 => self.0.probe_as(Exactly::<1>, keys, rows, hashes, out),
-            2 => self.0.probe_as(Exactly::<2>, keys, rows, hashes, out),
-            3 => self.0.probe_as(Exactly::<3>, keys, rows, hashes, out),
-            4 => self.0.probe_as(Exactly::<4>, keys, rows, hashes, out),
-            words => self.0.probe_as(Any(words), keys, rows, hashes, out),
+        match &self.0.find {
+            Find::Hashed(hashed) => hashed.find(keys, rows, hashes, out),
+            // Every row was told by its value.
+            Find::Dense(_) => out.fill(Match::NONE),
         }
         Ok(())
     }

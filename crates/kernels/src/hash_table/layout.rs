@@ -63,8 +63,9 @@ impl Field {
 /// widest first, so that none of up to 64 bits lies across two words, and a bit for each column
 /// that tells nulls. A null has zeros where its value would stand.
 ///
-/// Nulls are no part of the rows where they make no key at all (joins), nor where their bit would
-/// cost a word of its own (one column of 64 bits or more): then [`nulls_apart`](Self::nulls_apart).
+/// Nulls are no part of the rows where they make no key at all (joins), nor in a single column of
+/// a fixed width, which has whole words for itself (its sign extended): then
+/// [`nulls_apart`](Self::nulls_apart).
 #[derive(Clone, Debug)]
 pub(super) struct KeyLayout {
     fields: Vec<Field>,
@@ -83,8 +84,8 @@ impl KeyLayout {
             .iter()
             .map(|data_type| width(value_type(data_type)))
             .collect::<Result<Vec<_>>>()?;
-        let wide = matches!(widths.as_slice(), [Width::Bits(bits)] if bits % 64 == 0);
-        let nulls_apart = !nulls_equal || wide;
+        let single = matches!(widths.as_slice(), [Width::Bits(_)]);
+        let nulls_apart = !nulls_equal || single;
         let mut texts = 0;
         let mut fields: Vec<Field> = types
             .iter()
@@ -101,7 +102,7 @@ impl KeyLayout {
                     Width::Bits(bits) => Kind::Fixed(Place {
                         word: 0,
                         shift: 0,
-                        bits: *bits,
+                        bits: if single { (*bits).max(64) } else { *bits },
                     }),
                 };
                 Field {
@@ -221,7 +222,7 @@ mod tests {
         check(&[], true, 0, false);
         check(&[T::Null], true, 0, false);
         check(&[T::Int64], true, 1, true);
-        check(&[T::Int32], true, 1, false);
+        check(&[T::Int32], true, 1, true);
         check(&[T::Int32, T::Int16, T::Int8, T::Boolean], true, 1, false);
         check(&[T::Boolean, T::Int64], true, 2, false);
         check(&[T::Int32, T::Int32], true, 2, false);

@@ -5,18 +5,26 @@
 //! have its key. Whatever the types and encodings of the key columns are, they become rows of
 //! words, and words are compared.
 
+/// Arrays in place of tables.
+mod direct;
 /// Groups.
 mod group;
 /// Rows to join with.
 mod join;
 /// Rows of words.
 mod layout;
+/// Values in rows of words.
+mod pack;
 /// Rows to look up.
 mod resolve;
+/// Values of rows.
+mod source;
 /// Distinct keys.
 mod table;
 /// Columns out of keys.
 mod values;
+/// Words of a key.
+mod width;
 /// Keys out of columns.
 mod words;
 

@@ -17,7 +17,7 @@ use esker_datatypes::{Buffers, Column, Encoding, Result, Selection};
 
 use super::HASH_SEED;
 use super::layout::KeyLayout;
-use super::table::{Any, Exactly, Width};
+use super::width::{Any, Exactly, Width};
 use super::words::{Keys, is_long};
 use crate::hash::hash_rows;
 use crate::select::compact;
@@ -29,6 +29,10 @@ pub(super) trait Lookup {
 
     /// What it never says.
     const UNKNOWN: Self::Found;
+
+    /// Tells rows without their hashes, if the table can: [`UNKNOWN`](Self::UNKNOWN) for those that
+    /// have yet to be looked up.
+    fn by_value(&mut self, keys: &Keys, out: &mut [Self::Found]) -> bool;
 
     /// Looks rows up: those listed, or all. `hashes` and `out` have an item for each.
     fn look_up(
@@ -260,32 +264,85 @@ fn by_rows<L: Lookup>(
 ) -> Result<()> {
     let keys = Keys::new(&hashing.layout, columns, selection, buffers)?;
     out.clear();
-    match runs(&hashing.layout, &keys, buffers) {
-        None => {
-            let hashes = hashing.hashes(columns, selection, buffers)?;
-            out.resize(keys.len(), L::UNKNOWN);
-            lookup.look_up(&keys, None, &hashes, out)?;
-            buffers.give(hashes);
-        }
-        Some(starts) => {
-            let rows = match selection.rows() {
-                None => starts.clone(),
-                Some(rows) => starts.iter().map(|&start| rows[start as usize]).collect(),
-            };
-            let some = Selection::from_rows(selection.len(), rows);
-            let hashes = hashing.hashes(columns, &some, buffers)?;
-            let mut found = vec![L::UNKNOWN; starts.len()];
-            lookup.look_up(&keys, Some(&starts), &hashes, &mut found)?;
-            let ends = starts.iter().skip(1).map(|&start| start as usize);
-            for (end, answer) in ends.chain([keys.len()]).zip(found) {
-                out.resize(end, answer);
+    out.resize(keys.len(), L::UNKNOWN);
+    if !by_value(hashing, lookup, columns, selection, &keys, buffers, out)? {
+        match runs(&hashing.layout, &keys, buffers) {
+            None => {
+                let hashes = hashing.hashes(columns, selection, buffers)?;
+                lookup.look_up(&keys, None, &hashes, out)?;
+                buffers.give(hashes);
             }
-            buffers.give(hashes);
-            buffers.give(starts);
+            Some(starts) => {
+                let found = some(hashing, lookup, columns, selection, &keys, &starts, buffers)?;
+                out.clear();
+                let ends = starts.iter().skip(1).map(|&start| start as usize);
+                for (end, answer) in ends.chain([keys.len()]).zip(found) {
+                    out.resize(end, answer);
+                }
+                buffers.give(starts);
+            }
         }
     }
     keys.recycle(buffers);
     Ok(())
+}
+
+/// Tells rows without hashes, but for those that are new; whether it could.
+fn by_value<L: Lookup>(
+    hashing: &Hashing,
+    lookup: &mut L,
+    columns: &[&Column],
+    selection: &Selection,
+    keys: &Keys,
+    buffers: &mut Buffers,
+    out: &mut [L::Found],
+) -> Result<bool> {
+    if !lookup.by_value(keys, out) {
+        return Ok(false);
+    }
+    if !out.contains(&L::UNKNOWN) {
+        return Ok(true);
+    }
+    let words = keys.words();
+    let mut rows = buffers.take::<u32>(out.len());
+    let unknown = (0..out.len()).filter(|&row| out[row] == L::UNKNOWN);
+    // Of rows of one key that lie side by side the first is enough.
+    rows.extend(
+        unknown
+            .filter(|&row| row == 0 || !same_word(keys, words, row))
+            .map(|row| row as u32),
+    );
+    some(hashing, lookup, columns, selection, keys, &rows, buffers)?;
+    buffers.give(rows);
+    Ok(lookup.by_value(keys, out))
+}
+
+/// Whether a row of one word is the same as the row before.
+fn same_word(keys: &Keys, words: &[u64], row: usize) -> bool {
+    words[row] == words[row - 1] && keys.is_null(row) == keys.is_null(row - 1)
+}
+
+/// Looks up some rows.
+fn some<L: Lookup>(
+    hashing: &Hashing,
+    lookup: &mut L,
+    columns: &[&Column],
+    selection: &Selection,
+    keys: &Keys,
+    rows: &[u32],
+    buffers: &mut Buffers,
+) -> Result<Vec<L::Found>> {
+    let mut selected = buffers.take::<u32>(rows.len());
+    match selection.rows() {
+        None => selected.extend_from_slice(rows),
+        Some(list) => selected.extend(rows.iter().map(|&row| list[row as usize])),
+    }
+    let selection = Selection::from_rows(selection.len(), selected);
+    let hashes = hashing.hashes(columns, &selection, buffers)?;
+    let mut found = vec![L::UNKNOWN; rows.len()];
+    lookup.look_up(keys, Some(rows), &hashes, &mut found)?;
+    buffers.give(hashes);
+    Ok(found)
 }
 
 /// The rows that have another key than the row before, if these are at most half of all.
@@ -314,10 +371,11 @@ fn runs_as<W: Width>(
     let same = |row: usize| {
         same_words(row)
             && keys.is_null(row - 1) == keys.is_null(row)
-            && keys.texts().iter().enumerate().all(|(number, text)| {
-                !is_long(words[row * layout.words() + number * 2])
-                    || text.value(row - 1) == text.value(row)
-            })
+            && (!keys.has_long_texts()
+                || keys.texts().iter().enumerate().all(|(number, text)| {
+                    !is_long(words[row * layout.words() + number * 2])
+                        || text.value(row - 1) == text.value(row)
+                }))
     };
     let mut starts = buffers.take::<u32>(keys.len() / 2 + 1);
     starts.push(0);

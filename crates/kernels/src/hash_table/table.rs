@@ -3,9 +3,9 @@
 //! Open addressing with linear probing. A slot has 32 bits of the hash beside the number of the
 //! key, so that nearly every key that is looked at is the right one (the salt of DuckDB's pointer
 //! table; Kuiper and Mühleisen, "Saving Private Hash Join", VLDB 2025). Hashes and words of the
-//! keys lie in lists of their own, so that growing moves numbers only. Rows are looked up in
-//! blocks: all first slots of a block are read before any is looked at, which makes the waits for
-//! memory overlap.
+//! keys lie in lists of their own, so that growing moves numbers only. Rows are looked up in blocks:
+//! first all that their first slots tell, without branches; then the others, one by one. Keys of one
+//! word in a narrow range have an array instead of slots, as long as the range stays narrow.
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,15 +15,23 @@
 
 use esker_datatypes::{Error, Result};
 
+use super::direct::{Direct, Span};
 use super::layout::KeyLayout;
+use super::width::{Any, Exactly, Width};
 use super::words::{Keys, is_long};
+use crate::bits::each_set;
 
 /// So many rows are looked up at a time.
 pub(super) const BLOCK: usize = 128;
+/// No key is that of the row.
+pub(super) const ABSENT: u32 = u32::MAX - 1;
+/// The row has still to be looked for.
+pub(super) const UNSURE: u32 = u32::MAX;
 /// A table has at least this many slots.
 const SMALLEST: usize = 64;
-/// Up to this many slots it grows fourfold.
-const SMALL: usize = 1 << 14;
+/// Below this many slots, which a cache holds, a table grows fourfold and stays three quarters free,
+/// so that hardly any search goes beyond its first slot.
+const SMALL: usize = 1 << 15;
 
 /// Distinct keys.
 pub(super) struct KeyTable {
@@ -40,21 +48,30 @@ pub(super) struct KeyTable {
     arena: Vec<u8>,
     /// Where in the arena each text of each key stands; may end before the last key.
     places: Vec<u64>,
+    /// In place of the slots.
+    direct: Option<Direct>,
+    /// Whether an array may take the place of the slots, and how many slots there were when that
+    /// was last considered.
+    considered: Option<usize>,
     /// The key of null, where the layout keeps it apart.
     null_key: Option<u32>,
 }
 
 impl KeyTable {
-    /// An empty table.
-    pub(super) fn new(layout: &KeyLayout) -> Self {
+    /// An empty table, which may use an array in place of slots or not.
+    pub(super) fn new(layout: &KeyLayout, direct: bool) -> Self {
+        let direct = direct && layout.words() == 1;
         Self {
             slots: vec![0; SMALLEST],
-            words: Vec::new(),
+            // Until a key comes there is one to compare with.
+            words: vec![0; layout.words()],
             hashes: Vec::new(),
             stride: layout.words(),
             texts: layout.texts(),
             arena: Vec::new(),
             places: Vec::new(),
+            direct: direct.then(Direct::default),
+            considered: direct.then_some(0),
             null_key: None,
         }
     }
@@ -106,18 +123,35 @@ impl KeyTable {
     pub(super) fn size(&self) -> usize {
         let words = [&self.slots, &self.words, &self.hashes, &self.places];
         let words: usize = words.iter().map(|list| list.capacity()).sum();
-        words * size_of::<u64>() + self.arena.capacity()
+        let direct = self.direct.as_ref().map_or(0, Direct::size);
+        words * size_of::<u64>() + self.arena.capacity() + direct
     }
 
     /// Makes room for so many more keys.
     pub(super) fn reserve(&mut self, keys: usize) {
         let all = self.len() + keys;
-        let slots = (all * 8 / 5 + 1).next_power_of_two();
+        let mut slots = self.slots.len();
+        while all > most_keys(slots) {
+            slots *= 2;
+        }
         if slots > self.slots.len() {
             self.rebuild(slots);
         }
         self.hashes.reserve(keys);
         self.words.reserve(keys * self.stride);
+    }
+
+    /// Without hashes, if the table can: writes the number of each row's key, or [`UNSURE`].
+    pub(super) fn find_by_value(&self, keys: &Keys, out: &mut [u32]) -> bool {
+        let Some(direct) = &self.direct else {
+            return false;
+        };
+        direct.find(keys.words(), out);
+        if let Some(nulls) = keys.nulls() {
+            let null = self.null_key.unwrap_or(UNSURE);
+            each_set(nulls, keys.len(), |row| out[row] = null);
+        }
+        true
     }
 
     /// Writes the number of each row's key; new keys are entered, in the order of the rows. `rows`
@@ -129,6 +163,18 @@ impl KeyTable {
         hashes: &[u64],
         out: &mut [u32],
     ) -> Result<()> {
+        self.consider_direct();
+        if let Some(direct) = self.direct.take() {
+            match rows {
+                None => self.intern_direct(direct, keys, |at| at, hashes, out)?,
+                Some(rows) => {
+                    self.intern_direct(direct, keys, |at| rows[at] as usize, hashes, out)?
+                }
+            }
+            if self.direct.is_some() {
+                return Ok(());
+            }
+        }
         match self.stride {
             1 => self.intern_as(Exactly::<1>, keys, rows, hashes, out),
             2 => self.intern_as(Exactly::<2>, keys, rows, hashes, out),
@@ -163,43 +209,102 @@ impl KeyTable {
         let mut start = 0;
         for (hashes, out) in hashes.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
             let rows = (start..start + hashes.len()).map(&row);
-            let slots = first_slots(keys, rows.clone().zip(hashes), |hash| self.first_slot(hash));
-            for (((row, &hash), slot), out) in rows.zip(hashes).zip(slots).zip(out) {
-                *out = match self.key_in(slot, width, keys, row, hash) {
-                    Some(key) => key,
-                    None => self.find_or_insert(width, keys, row, hash)?,
-                };
+            let table = &*self;
+            if guess(|_| table, width, keys, rows.clone(), hashes, out) {
+                for ((row, &hash), out) in rows.zip(hashes).zip(out) {
+                    if *out >= ABSENT {
+                        *out = self.find_or_insert(width, keys, row, hash)?;
+                    }
+                }
             }
             start += BLOCK;
         }
         Ok(())
     }
 
-    /// The slot where a search for a hash begins.
-    #[inline]
-    pub(super) fn first_slot(&self, hash: u64) -> u64 {
-        self.slots[hash as usize & (self.slots.len() - 1)]
+    /// Looks rows up in the array and puts it back, or goes over to slots when the rows do not fit.
+    fn intern_direct(
+        &mut self,
+        mut direct: Direct,
+        keys: &Keys,
+        row: impl Fn(usize) -> usize,
+        hashes: &[u64],
+        out: &mut [u32],
+    ) -> Result<()> {
+        let words = keys.words();
+        let rows = (0..hashes.len()).map(&row);
+        let span = Span::of(
+            rows.clone()
+                .filter(|&row| !keys.is_null(row))
+                .map(|row| words[row]),
+        );
+        let all = self.len() + hashes.len();
+        if span.is_some_and(|span| !direct.cover(span, all, self.numbered_words())) {
+            let mut slots = SMALLEST;
+            while self.len() > most_keys(slots) {
+                slots *= 2;
+            }
+            self.rebuild(slots);
+            self.considered = Some(slots);
+            return Ok(());
+        }
+        for ((row, &hash), out) in rows.zip(hashes).zip(out) {
+            let place = match keys.is_null(row) {
+                true => None,
+                false => Some(direct.place(words[row])),
+            };
+            let known = match &place {
+                Some(place) => place.checked_sub(1),
+                None => self.null_key,
+            };
+            let key = match known {
+                Some(key) => key,
+                None => self.push(Exactly::<1>, keys, row, hash)?,
+            };
+            match place {
+                Some(place) => *place = key + 1,
+                None => self.null_key = Some(key),
+            }
+            *out = key;
+        }
+        self.direct = Some(direct);
+        Ok(())
     }
 
-    /// The key in a slot, if it is that of a row.
-    #[inline]
-    pub(super) fn key_in<W: Width>(
-        &self,
-        slot: u64,
-        width: W,
-        keys: &Keys,
-        row: usize,
-        hash: u64,
-    ) -> Option<u32> {
-        let key = slot as u32;
-        (slot >> 32 == tag(hash) && self.same(width, key as usize, keys, row)).then_some(key)
+    /// Goes over to an array, when the slots have become more and the keys lie close together.
+    fn consider_direct(&mut self) {
+        let slots = self.slots.len();
+        if self.direct.is_some() || self.considered.is_none_or(|considered| considered == slots) {
+            return;
+        }
+        self.considered = Some(slots);
+        let Some(span) = Span::of(self.numbered_words().map(|(_, word)| word)) else {
+            return;
+        };
+        let mut direct = Direct::default();
+        if direct.cover(span, self.len(), self.numbered_words()) {
+            self.slots = Vec::new();
+            self.direct = Some(direct);
+        }
+    }
+
+    /// The keys of one word, but for that of null.
+    fn numbered_words(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let words = self.words.iter().copied().take(self.len()).enumerate();
+        words.filter(|&(key, _)| self.null_key != Some(key as u32))
+    }
+
+    /// Whether an array stands in place of the slots.
+    #[cfg(test)]
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.is_some()
     }
 
     /// Whether a key is that of a row.
     #[inline]
     fn same<W: Width>(&self, width: W, key: usize, keys: &Keys, row: usize) -> bool {
         width.same(&self.words, key, keys.words(), row)
-            && (self.texts == 0 || self.same_texts(key, keys, row))
+            && (!keys.has_long_texts() || self.same_texts(key, keys, row))
     }
 
     /// Whether the long texts of a key and a row are the same, whose words are.
@@ -230,7 +335,8 @@ impl KeyTable {
             if slot == 0 {
                 return Err(at);
             }
-            if let Some(key) = self.key_in(slot, width, keys, row, hash) {
+            let key = slot as u32;
+            if slot >> 32 == tag(hash) && self.same(width, key as usize, keys, row) {
                 return Ok(key);
             }
             at = (at + 1) & mask;
@@ -250,7 +356,7 @@ impl KeyTable {
             if let Some(key) = self.null_key {
                 return Ok(key);
             }
-            let key = self.push(keys, row, hash)?;
+            let key = self.push(width, keys, row, hash)?;
             self.null_key = Some(key);
             return Ok(key);
         }
@@ -258,26 +364,38 @@ impl KeyTable {
             Ok(key) => return Ok(key),
             Err(at) => at,
         };
-        let key = self.push(keys, row, hash)?;
+        let key = self.push(width, keys, row, hash)?;
         self.slots[at] = tag(hash) << 32 | u64::from(key);
-        if self.len() * 8 > self.slots.len() * 5 {
-            let factor = if self.slots.len() < SMALL { 4 } else { 2 };
-            self.rebuild(self.slots.len() * factor);
+        let slots = self.slots.len();
+        if self.len() > most_keys(slots) {
+            self.rebuild(slots * if slots < SMALL { 4 } else { 2 });
         }
         Ok(key)
     }
 
     /// Appends a row's key to the list of keys.
-    fn push(&mut self, keys: &Keys, row: usize, hash: u64) -> Result<u32> {
+    #[inline]
+    fn push<W: Width>(&mut self, width: W, keys: &Keys, row: usize, hash: u64) -> Result<u32> {
         let key = self.len();
-        // The greatest number is what callers use for no key.
-        let number = u32::try_from(key).ok().filter(|&number| number < u32::MAX);
+        // The greatest numbers stand for no key.
+        let number = u32::try_from(key).ok().filter(|&number| number < ABSENT);
         let Some(number) = number else {
-            return Err(Error::resources_exhausted(
-                "more than 2^32 - 1 distinct keys",
-            ));
+            return Err(Error::resources_exhausted("2^32 distinct keys"));
         };
-        let words = &keys.words()[row * self.stride..(row + 1) * self.stride];
+        if keys.has_long_texts() {
+            self.push_texts(keys, row);
+        }
+        if key == 0 {
+            self.words.clear();
+        }
+        width.push(&mut self.words, keys.words(), row);
+        self.hashes.push(hash);
+        Ok(number)
+    }
+
+    /// Appends the bytes of a row's long texts.
+    fn push_texts(&mut self, keys: &Keys, row: usize) {
+        let (key, words) = (self.len(), &keys.words()[row * self.stride..]);
         for (at, text) in keys.texts().iter().enumerate() {
             if is_long(words[at * 2]) {
                 self.places.resize((key + 1) * self.texts, 0);
@@ -285,9 +403,6 @@ impl KeyTable {
                 self.arena.extend_from_slice(text.value(row));
             }
         }
-        self.words.extend_from_slice(words);
-        self.hashes.push(hash);
-        Ok(number)
     }
 
     /// Enters all keys into new slots.
@@ -314,62 +429,55 @@ fn tag(hash: u64) -> u64 {
     hash >> 32 | 1
 }
 
-/// The slots where the searches for a block of rows begin. Rows that are kept apart get a free one,
-/// so that they are not found at once.
+/// How many keys may be in so many slots.
 #[inline]
-pub(super) fn first_slots<'a>(
-    keys: &Keys,
-    rows: impl Iterator<Item = (usize, &'a u64)> + Clone,
-    first_slot: impl Fn(u64) -> u64,
-) -> [u64; BLOCK] {
-    let mut slots = [0; BLOCK];
-    for (slot, (_, &hash)) in slots.iter_mut().zip(rows.clone()) {
-        *slot = first_slot(hash);
+fn most_keys(slots: usize) -> usize {
+    if slots < SMALL {
+        slots / 4
+    } else {
+        slots / 8 * 5
     }
-    if keys.nulls().is_some() {
-        for (slot, (row, _)) in slots.iter_mut().zip(rows) {
-            if keys.is_null(row) {
-                *slot = 0;
+}
+
+/// Writes the key of each row that one of its first two slots tells, [`ABSENT`] where the first is
+/// free, else [`UNSURE`]. Whether not all are found.
+///
+/// A row takes no branches here, so that neither a wrong guess of the processor nor a wait for
+/// memory holds up the rows behind it.
+#[inline]
+pub(super) fn guess<'a, W: Width>(
+    table: impl Fn(u64) -> &'a KeyTable,
+    width: W,
+    keys: &Keys,
+    rows: impl Iterator<Item = usize> + Clone,
+    hashes: &[u64],
+    out: &mut [u32],
+) -> bool {
+    let mut greatest = 0;
+    for ((row, &hash), out) in rows.clone().zip(hashes).zip(out.iter_mut()) {
+        let table = table(hash);
+        let mask = table.slots.len() - 1;
+        let at = hash as usize & mask;
+        let (first, second) = (table.slots[at], table.slots[(at + 1) & mask]);
+        let tag = tag(hash);
+        let slot = if first >> 32 == tag { first } else { second };
+        let hit = slot >> 32 == tag;
+        let key = if hit { slot as u32 } else { 0 };
+        let same = hit & width.same(&table.words, key as usize, keys.words(), row);
+        let missing = if first == 0 { ABSENT } else { UNSURE };
+        *out = if same { key } else { missing };
+        greatest = greatest.max(*out);
+    }
+    if keys.nulls().is_some() || keys.has_long_texts() {
+        for ((row, &hash), out) in rows.zip(hashes).zip(out.iter_mut()) {
+            let known = *out < ABSENT;
+            let apart = keys.is_null(row);
+            let long = known && keys.has_long_texts();
+            if apart || long && !table(hash).same_texts(*out as usize, keys, row) {
+                *out = UNSURE;
+                greatest = UNSURE;
             }
         }
     }
-    slots
-}
-
-/// The number of words of a key: known to the compiler, or not.
-pub(super) trait Width: Copy {
-    /// Whether two rows have the same words.
-    fn same(self, left: &[u64], left_row: usize, right: &[u64], right_row: usize) -> bool;
-}
-
-/// So many words.
-#[derive(Clone, Copy)]
-pub(super) struct Exactly<const N: usize>;
-
-impl<const N: usize> Width for Exactly<N> {
-    #[inline]
-    fn same(self, left: &[u64], left_row: usize, right: &[u64], right_row: usize) -> bool {
-        let (left, right) = (
-            &left.as_chunks::<N>().0[left_row],
-            &right.as_chunks::<N>().0[right_row],
-        );
-        // Without branches: the words are nearly always all the same.
-        let differences = left
-            .iter()
-            .zip(right)
-            .fold(0, |all, (left, right)| all | (left ^ right));
-        differences == 0
-    }
-}
-
-/// Any number of words.
-#[derive(Clone, Copy)]
-pub(super) struct Any(pub(super) usize);
-
-impl Width for Any {
-    #[inline]
-    fn same(self, left: &[u64], left_row: usize, right: &[u64], right_row: usize) -> bool {
-        let row = |row: usize| row * self.0..(row + 1) * self.0;
-        left[row(left_row)] == right[row(right_row)]
-    }
+    greatest >= ABSENT
 }

@@ -18,8 +18,9 @@ use arrow::datatypes::{ArrowNativeType, ByteArrayType, GenericBinaryType, Generi
 use esker_datatypes::{Column, DataType, Error, Result};
 
 use super::layout::{Field, KeyLayout, Kind, NULL_LENGTH, Place};
+use super::pack::native;
 use super::table::KeyTable;
-use super::words::{Keys, is_long, native};
+use super::words::{Keys, is_long};
 use crate::views::{length, view_array, with_value};
 
 /// The columns of a range of keys.

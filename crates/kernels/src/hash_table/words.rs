@@ -8,21 +8,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, UInt32Array, downcast_primitive, make_view,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array, downcast_primitive};
 use arrow::compute;
-use arrow::datatypes::{ArrowPrimitiveType, i256};
 use arrow::row::{RowConverter, SortField};
-use esker_datatypes::{
-    Buffers, Column, DataType, Encoding, Error, Result, Selection, is_binary, is_string,
-};
+use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection, is_binary, is_string};
 
 use super::layout::{Field, KeyLayout, Kind, NULL_LENGTH, Place};
-use crate::bits::{self, Target};
+use super::pack::{fill, texts_at, values_at};
+use super::source::{Index, null_rows, source};
+use crate::bits;
 use crate::compare::bytes::{Bytes, INLINE};
 use crate::compare::nested::normalized;
-use crate::value::{Fixed, Key, Value};
+use crate::value::Fixed;
 
 /// The keys of the selected rows of a batch, row by row.
 #[derive(Default)]
@@ -32,6 +29,8 @@ pub(super) struct Keys {
     words: Vec<u64>,
     /// What the views at the beginning of the rows are views of.
     texts: Vec<Text>,
+    /// Whether any text is longer than a view holds.
+    long: bool,
     /// The rows that the layout keeps apart.
     nulls: Option<Vec<u64>>,
 }
@@ -54,41 +53,6 @@ impl Text {
     /// The values of a nested column, and where in them those of the rows stand.
     pub(super) fn nested(&self) -> Option<(&ArrayRef, &Index)> {
         self.nested.as_ref().map(|array| (array, &self.index))
-    }
-}
-
-/// Where in an array the values of the rows stand.
-pub(super) enum Index {
-    /// The i-th row's is the i-th.
-    Dense,
-    /// Rows of a batch, as listed.
-    Rows(Vec<u32>),
-    /// Codes of a dictionary; those of nulls may be any.
-    Codes(Vec<u32>),
-    /// All rows have the first.
-    One,
-}
-
-impl Index {
-    #[inline]
-    pub(super) fn at(&self, row: usize) -> usize {
-        match self {
-            Self::Dense => row,
-            Self::Rows(list) | Self::Codes(list) => list[row] as usize,
-            Self::One => 0,
-        }
-    }
-
-    /// Whether these are codes, so that a null need not be among the values.
-    pub(super) fn is_codes(&self) -> bool {
-        matches!(self, Self::Codes(_))
-    }
-
-    fn recycle(self, buffers: &mut Buffers) {
-        match self {
-            Self::Rows(list) | Self::Codes(list) => buffers.give(list),
-            Self::Dense | Self::One => {}
-        }
     }
 }
 
@@ -118,6 +82,7 @@ impl Keys {
             len,
             words,
             texts: Vec::with_capacity(layout.texts()),
+            long: false,
             nulls: None,
         };
         for (field, column) in layout.fields().iter().zip(columns) {
@@ -154,6 +119,12 @@ impl Keys {
     #[inline]
     pub(super) fn texts(&self) -> &[Text] {
         &self.texts
+    }
+
+    /// Whether equal words may not make equal rows: some text is longer than a view holds.
+    #[inline]
+    pub(super) fn has_long_texts(&self) -> bool {
+        self.long
     }
 
     /// The rows that are kept apart, as bits.
@@ -236,7 +207,7 @@ impl Keys {
             }
         }
         let Some(nulls) = nulls else { return Ok(()) };
-        each_set(nulls, self.len, |row| {
+        bits::each_set(nulls, self.len, |row| {
             let words = &mut self.words[row * stride..(row + 1) * stride];
             for at in 0..place.bits.div_ceil(64) as usize {
                 words[place.word + at] &= !(place.mask() << place.shift);
@@ -288,38 +259,18 @@ impl Keys {
             return Err(Error::unsupported("a key of 4 GiB and more"));
         }
         if !empty {
-            let rows = (0..self.len).map(|row| text.index.at(row));
-            match &text.bytes {
-                Bytes::Views(array) => {
-                    let views = array.views();
-                    let view = |at: usize| view_key(views[at], || array.value(at));
-                    fill(words, place, stride, rows.map(view));
+            let longest = match &text.index {
+                Index::Dense => texts_at(words, &text.bytes, 0..self.len, place, stride),
+                Index::Rows(list) | Index::Codes(list) => {
+                    let rows = list.iter().map(|&at| at as usize);
+                    texts_at(words, &text.bytes, rows, place, stride)
                 }
-                Bytes::Offsets(array) => {
-                    fill(
-                        words,
-                        place,
-                        stride,
-                        rows.map(|at| bytes_key(array.value(at))),
-                    );
+                Index::One => {
+                    let rows = std::iter::repeat_n(0, self.len);
+                    texts_at(words, &text.bytes, rows, place, stride)
                 }
-                Bytes::LargeOffsets(array) => {
-                    fill(
-                        words,
-                        place,
-                        stride,
-                        rows.map(|at| bytes_key(array.value(at))),
-                    );
-                }
-                Bytes::Fixed(array) => {
-                    fill(
-                        words,
-                        place,
-                        stride,
-                        rows.map(|at| bytes_key(array.value(at))),
-                    );
-                }
-            }
+            };
+            self.long |= longest > INLINE;
         }
         self.texts.push(text);
         Ok(())
@@ -331,21 +282,6 @@ impl Keys {
 pub(super) fn is_long(word: u64) -> bool {
     let length = word as u32;
     length > INLINE && length != NULL_LENGTH
-}
-
-/// Calls with the number of each bit that is set, of the first `len`.
-pub(super) fn each_set(words: &[u64], len: usize, mut call: impl FnMut(usize)) {
-    for (at, &word) in words.iter().enumerate() {
-        let mut word = word;
-        while word != 0 {
-            let row = at * 64 + word.trailing_zeros() as usize;
-            if row >= len {
-                return;
-            }
-            call(row);
-            word &= word - 1;
-        }
-    }
 }
 
 fn check(field: &Field, column: &Column) -> Result<()> {
@@ -363,56 +299,6 @@ fn check(field: &Field, column: &Column) -> Result<()> {
         return Ok(());
     }
     Err(Error::internal(format!("{found} as a key of type {want}")))
-}
-
-/// The array that holds a column's values, and where in it those of the selected rows stand. Null
-/// rows stand anywhere.
-fn source(column: &Column, selection: &Selection, buffers: &mut Buffers) -> (ArrayRef, Index) {
-    match column.encoding() {
-        Encoding::Constant { value, .. } => (Arc::clone(value.as_array()), Index::One),
-        Encoding::Flat(array) => {
-            let index = match selection.rows() {
-                None => Index::Dense,
-                Some(rows) => {
-                    let mut list = buffers.take::<u32>(rows.len());
-                    list.extend_from_slice(rows);
-                    Index::Rows(list)
-                }
-            };
-            (Arc::clone(array), index)
-        }
-        Encoding::Dictionary { codes, values } => {
-            let mut list = buffers.take::<u32>(selection.count());
-            let codes_at = codes.values();
-            match selection.rows() {
-                None => list.extend_from_slice(codes_at),
-                Some(rows) => list.extend(rows.iter().map(|&row| codes_at[row as usize])),
-            }
-            if codes.null_count() > 0 {
-                // The code of a null row may lie outside of the values.
-                let end = values.len() as u32;
-                list.iter_mut()
-                    .filter(|code| **code >= end)
-                    .for_each(|code| *code = 0);
-            }
-            (Arc::clone(values), Index::Codes(list))
-        }
-    }
-}
-
-/// The selected rows that are null, as bits; `None` when none is.
-fn null_rows(column: &Column, selection: &Selection, buffers: &mut Buffers) -> Option<Vec<u64>> {
-    let nulls = column.nulls()?;
-    let count = selection.count();
-    let mut words = buffers.take::<u64>(bits::word_count(count));
-    match selection.rows() {
-        None => words.extend(nulls.inner().bit_chunks().iter_padded().map(|valid| !valid)),
-        Some(rows) => {
-            Target::Mask(&mut words).each(rows, true, |row| nulls.is_valid(row as usize));
-        }
-    }
-    words.truncate(bits::word_count(count));
-    Some(words)
 }
 
 /// The canonical bytes of nested values, which they share when they are equal.
@@ -436,117 +322,4 @@ fn nested_text(array: ArrayRef, index: Index, buffers: &mut Buffers) -> Result<T
         index,
         nested: Some(array),
     })
-}
-
-/// The key of a text whose view this is.
-#[inline]
-fn view_key<'a>(view: u128, value: impl FnOnce() -> &'a [u8]) -> u128 {
-    if view as u32 <= INLINE {
-        return view;
-    }
-    let last = value().last_chunk::<8>();
-    let last = last.map_or(0, |last| u64::from_le_bytes(*last));
-    u128::from(view as u64) | u128::from(last) << 64
-}
-
-#[inline]
-fn bytes_key(bytes: &[u8]) -> u128 {
-    view_key(make_view(bytes, 0, 0), || bytes)
-}
-
-/// Writes the keys of values of a fixed width.
-fn values_at<V: Value<Key: KeyWords>>(
-    words: &mut [u64],
-    values: &[V],
-    index: &Index,
-    place: Place,
-    stride: usize,
-) {
-    match index {
-        Index::Dense => fill(words, place, stride, values.iter().map(|value| value.key())),
-        Index::Rows(list) | Index::Codes(list) => {
-            let key = |&at: &u32| values[at as usize].key();
-            fill(words, place, stride, list.iter().map(key));
-        }
-        Index::One => fill(words, place, stride, std::iter::repeat(values[0].key())),
-    }
-}
-
-/// Writes a key into each row. The bits where it goes are zero.
-#[inline]
-fn fill<K: KeyWords>(
-    words: &mut [u64],
-    place: Place,
-    stride: usize,
-    keys: impl Iterator<Item = K>,
-) {
-    if stride == 1 {
-        let rows = words.iter_mut().map(std::slice::from_mut);
-        rows.zip(keys).for_each(|(row, key)| key.put(row, place));
-        return;
-    }
-    let rows = words.chunks_exact_mut(stride);
-    rows.zip(keys)
-        .for_each(|(row, key)| key.put(&mut row[place.word..], place));
-}
-
-/// A key as words of a row.
-pub(super) trait KeyWords: Key {
-    /// Writes the key to the place, which the first of the words begins.
-    fn put(self, words: &mut [u64], place: Place);
-
-    /// Reads what was put.
-    fn get(words: &[u64], place: Place) -> Self;
-}
-
-impl KeyWords for u64 {
-    #[inline]
-    fn put(self, words: &mut [u64], place: Place) {
-        words[0] |= (self & place.mask()) << place.shift;
-    }
-
-    #[inline]
-    fn get(words: &[u64], place: Place) -> Self {
-        words[0] >> place.shift & place.mask()
-    }
-}
-
-impl KeyWords for u128 {
-    #[inline]
-    fn put(self, words: &mut [u64], _place: Place) {
-        words[0] = self as u64;
-        words[1] = (self >> 64) as u64;
-    }
-
-    #[inline]
-    fn get(words: &[u64], _place: Place) -> Self {
-        u128::from(words[0]) | u128::from(words[1]) << 64
-    }
-}
-
-impl KeyWords for i256 {
-    #[inline]
-    fn put(self, words: &mut [u64], place: Place) {
-        let (low, high) = self.to_parts();
-        low.put(words, place);
-        (high as u128).put(&mut words[2..], place);
-    }
-
-    #[inline]
-    fn get(words: &[u64], place: Place) -> Self {
-        Self::from_parts(
-            u128::get(words, place),
-            u128::get(&words[2..], place) as i128,
-        )
-    }
-}
-
-/// A value of an Arrow type out of the words of a row.
-#[inline]
-pub(super) fn native<T: Fixed<Value: Value<Key: KeyWords>>>(
-    words: &[u64],
-    place: Place,
-) -> <T as ArrowPrimitiveType>::Native {
-    let key = <<T::Value as Value>::Key as KeyWords>::get(&words[place.word..], place);
-    T::native(T::Value::of_key(key))
 }

@@ -12,10 +12,10 @@ use super::*;
 use crate::hash::hash_rows;
 use crate::testing::{Plain, Recipe, families, recipes};
 
-/// The only caller of the table: the groups of all batches, and the keys of all groups.
+/// Nearly the only caller of the table: the groups of all batches, and the keys of all groups.
 fn check(types: &[DataType], batches: &[(Vec<Column>, Selection)]) -> GroupTable {
     let mut last = None;
-    for constant_hash in [false, true] {
+    for constant_hash in [true, false] {
         let mut table = GroupTable::new(types)
             .unwrap()
             .with_constant_hash(constant_hash);
@@ -109,7 +109,7 @@ fn columns(types: &[(DataType, Vec<DataType>)], recipes: &[Recipe], pick: usize)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn columns_of_every_type_and_encoding(
@@ -178,6 +178,61 @@ fn many_keys_grow_the_table() {
         assert_eq!(table.len(), known.len());
         assert_eq!(table.len(), 9973);
     }
+}
+
+/// Arrays in place of slots: taken up, extended to both sides, given up, and taken up again.
+#[test]
+fn close_integers_come_and_go() {
+    let batch = |values: Vec<Option<i64>>| {
+        let selection = Selection::all(values.len());
+        (
+            vec![Column::flat(Arc::new(Int64Array::from(values)))],
+            selection,
+        )
+    };
+    let some = |values: std::ops::Range<i64>| values.map(Some).collect::<Vec<_>>();
+    let mut far = some(-20..-10);
+    far.extend([Some(i64::MAX), None, Some(i64::MIN), Some(0), None]);
+    let batches = [
+        batch(some(5..9)),
+        batch(some(-3..7)),
+        batch(vec![None, Some(40), None]),
+    ];
+    let table = check(&[DataType::Int64], &batches);
+    assert!(table.groups.table.is_direct());
+    let mut batches = batches.to_vec();
+    batches.extend([batch(far), batch(some(-30..50))]);
+    let table = check(&[DataType::Int64], &batches);
+    assert!(!table.groups.table.is_direct());
+
+    let spread = |step: i64| {
+        (0..5000)
+            .map(|value| Some(value * step))
+            .collect::<Vec<_>>()
+    };
+    let mut table = GroupTable::new(&[DataType::Int64]).unwrap();
+    let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
+    let mut intern = |values: Vec<Option<i64>>| {
+        let (columns, selection) = batch(values);
+        table
+            .intern(&[&columns[0]], &selection, &mut buffers, &mut groups)
+            .unwrap();
+        (table.groups.table.is_direct(), groups.clone())
+    };
+    // One key for twenty numbers is too few; with those between them there are enough.
+    assert_eq!(intern(spread(20)), (false, (0..5000).collect()));
+    for offset in 1..10u32 {
+        let values = spread(20)
+            .iter()
+            .map(|value| value.map(|v| v + i64::from(offset)))
+            .collect();
+        let (_, groups) = intern(values);
+        assert_eq!(
+            groups,
+            (offset * 5000..(offset + 1) * 5000).collect::<Vec<_>>()
+        );
+    }
+    assert_eq!(intern(spread(20)), (true, (0..5000).collect()));
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn types() -> impl Strategy<Value = Vec<Vec<DataType>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn columns_of_every_type_and_encoding(
@@ -144,25 +144,30 @@ fn probe(table: &JoinTable, column: &Column, state: &mut ProbeState) -> Vec<Vec<
         .collect()
 }
 
+/// Keys that lie close together have an array, others hash tables.
 #[test]
 fn many_rows_are_partitioned() {
     const ROWS: i64 = 30_000;
-    let chunks: Vec<Column> = (0..3)
-        .map(|chunk| numbers((0..ROWS).map(|row| (row * 3 + chunk) * 1_000_003)))
-        .collect();
-    for parts in [1, 2, 16] {
+    for (step, parts) in [
+        (1, 1),
+        (1, 16),
+        (-3, 4),
+        (1_000_003, 1),
+        (1_000_003, 2),
+        (1 << 40, 16),
+    ] {
+        let key = |row: i64| (row - 999) * step;
+        let chunks: Vec<Column> = (0..3)
+            .map(|chunk| numbers((0..ROWS).map(|row| key(row * 3 + chunk))))
+            .collect();
         let table = table_of(&chunks, parts);
         assert!(table.is_unique());
         assert_eq!(table.rows() as i64, 3 * ROWS);
-        let found = probe(
-            &table,
-            &numbers((0..3 * ROWS + 9).map(|key| key * 1_000_003)),
-            &mut ProbeState::default(),
-        );
-        for (key, found) in found.iter().enumerate() {
-            let key = key as u32;
-            let want = ((key % 3) << 16) | (key / 3);
-            let exists = i64::from(key) < 3 * ROWS;
+        let probed = numbers((-9..3 * ROWS + 9).map(key));
+        let found = probe(&table, &probed, &mut ProbeState::default());
+        for (row, found) in (-9..).zip(&found) {
+            let want = (((row % 3) as u32) << 16) | (row / 3) as u32;
+            let exists = (0..3 * ROWS).contains(&row);
             assert_eq!(
                 found.as_slice(),
                 if exists {
@@ -173,6 +178,30 @@ fn many_rows_are_partitioned() {
             );
         }
     }
+}
+
+#[test]
+fn close_keys_with_nulls_and_repeats() {
+    let column = |values: Vec<Option<i64>>| Column::flat(Arc::new(Int64Array::from(values)));
+    let build = |values: Vec<Option<i64>>| (vec![column(values.clone())], values.len());
+    let repeated = [
+        build(vec![Some(-2), None, Some(3), Some(-2)]),
+        build(vec![Some(3), Some(9)]),
+    ];
+    let unique = [
+        build(vec![Some(5), None, Some(-7)]),
+        build(vec![]),
+        build(vec![Some(6)]),
+    ];
+    let extreme = [build(vec![Some(i64::MIN), Some(i64::MAX), None, Some(0)])];
+    let values = (-12..12)
+        .map(Some)
+        .chain([None, Some(i64::MIN), Some(i64::MAX), Some(0)]);
+    let all = Selection::all(28);
+    let probed = [(vec![column(values.collect())], all)];
+    check(&[DataType::Int64], &repeated, &probed);
+    check(&[DataType::Int64], &unique, &probed);
+    check(&[DataType::Int64], &extreme, &probed);
 }
 
 #[test]
