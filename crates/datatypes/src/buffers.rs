@@ -1,8 +1,8 @@
 //! A worker's pool of recycled buffers.
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::Buffer;
-use arrow::datatypes::ArrowNativeType;
+use arrow::datatypes::{ArrowNativeType, DataType};
 
 use crate::{Batch, Column};
 
@@ -10,6 +10,8 @@ use crate::{Batch, Column};
 const KEEP: usize = 64;
 /// Vectors above this size are given back to the allocator.
 const MAX_BYTES: usize = 16 << 20;
+/// Columns of views into more buffers than this are not taken apart.
+const MAX_TEXTS: usize = 8;
 
 /// A worker-local pool of vectors that arrays were made of.
 ///
@@ -67,6 +69,15 @@ impl Buffers {
     pub fn recycle_array(&mut self, array: ArrayRef) {
         // Another owner would make every attempt below fail: do not even try.
         if std::sync::Arc::strong_count(&array) > 1 {
+            return;
+        }
+        // Taking a gathered column of text apart would cost more than its views are worth.
+        let texts = match array.data_type() {
+            DataType::Utf8View => array.as_string_view().data_buffers().len(),
+            DataType::BinaryView => array.as_binary_view().data_buffers().len(),
+            _ => 0,
+        };
+        if texts > MAX_TEXTS {
             return;
         }
         let data = array.to_data();

@@ -19,11 +19,9 @@ use super::direct::Span;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
 use super::words::Keys;
+use crate::select::chunks::CHUNK_ROWS;
 use dense::{Dense, DensePart};
 use hashed::{Hashed, HashedPart};
-
-/// A chunk has at most this many rows.
-const CHUNK_ROWS: usize = 1 << 16;
 
 /// How the keys of a join are made, on both sides.
 pub struct JoinKeys {

@@ -10,9 +10,7 @@ use super::{JoinKeys, KeyChunk, Match, name};
 use crate::bits::each_set;
 use crate::hash_table::direct::{Span, part_of_places};
 use crate::hash_table::words::Keys;
-
-/// No row has the key of the place.
-const NO_ROW: u32 = u32::MAX;
+use crate::select::chunks::NO_ROW;
 
 /// The span of the keys of a chunk, where an array may take the place of hash tables.
 pub(super) fn span_of_chunk(join: &JoinKeys, keys: &Keys) -> Option<Span> {
