@@ -20,7 +20,7 @@ mod program;
 /// Smaller cases.
 mod shrink;
 
-use oracle::{Optimizing, Plan, Setting, Stop, evaluate, judge, rule_names, run};
+use oracle::{Optimizing, Plan, Relation, Setting, Stop, count, evaluate, judge, rule_names, run};
 use plans::{Case, random_case};
 
 /// How many cases there are unless told otherwise.
@@ -79,11 +79,22 @@ fn failure(seed: u64, index: u64) -> Option<(Case, Setting, String)> {
             return Some((case, setting, why));
         }
     }
-    if wanted.is_err() {
-        let why = new_failure(&case)?;
-        return Some((case, Setting::rotating(Optimizing::On, 0), why));
+    let setting = Setting::rotating(Optimizing::On, turn / 7);
+    let why = match &wanted {
+        Ok(wanted) if turn % 4 < 2 => miscounts(&case, wanted.rows.len(), setting),
+        Ok(_) => None,
+        Err(_) => new_failure(&case),
+    };
+    why.map(|why| (case, setting, why))
+}
+
+/// A wrong number of rows where no column is wanted.
+fn miscounts(case: &Case, wanted: usize, setting: Setting) -> Option<String> {
+    match count(&case.plan, &case.tables, setting) {
+        Ok(rows) if rows == wanted as u64 => None,
+        Ok(rows) => Some(format!("count() gives {rows} of {wanted} rows")),
+        Err(error) => Some(format!("count() of {wanted} rows gives the error: {error}")),
     }
-    None
 }
 
 /// An error that only the optimized plan gives (S17). Where rows are left out, how far a plan reads
@@ -112,7 +123,9 @@ fn fails(case: &Case, setting: Setting) -> Option<String> {
     let tries = if setting.threads > 1 { 4 } else { 1 };
     (0..tries).find_map(|_| {
         let got = run(&case.plan, &case.tables, setting);
-        judge(&wanted, &got).err()
+        let miscounts = |rows: &Relation| miscounts(case, rows.rows.len(), setting);
+        let why = judge(&wanted, &got).err();
+        why.or_else(|| wanted.as_ref().ok().and_then(miscounts))
     })
 }
 
@@ -120,6 +133,7 @@ fn fails(case: &Case, setting: Setting) -> Option<String> {
 fn class_of(why: &str) -> u8 {
     match why {
         _ if why.contains("internal error") => 0,
+        _ if why.contains("count()") => 5,
         _ if why.contains("the error:") => 1,
         _ if why.contains("only the optimized") => 2,
         _ if why.contains("column") => 3,

@@ -73,7 +73,8 @@ fn random_tables(random: &mut Random) -> Vec<Table> {
             1 => 1,
             2..=6 => 2 + random.below(8),
             7..=10 => 10 + random.below(40),
-            _ => 60 + random.below(240),
+            _ if random.chance(85) => 60 + random.below(240),
+            _ => 800 + random.below(1200),
         };
         // The same names in all tables: their columns clash, and match.
         let mut columns = vec![random_column(random, "k", key, rows)];
@@ -169,8 +170,9 @@ impl Grower<'_> {
 
     /// The rows of a step.
     fn take(&self, plan: Plan, inputs: &[&Relation]) -> Attempt {
+        let most = inputs.iter().map(|rows| rows.rows.len()).max().unwrap_or(0);
         match apply(&plan, inputs, self.tables) {
-            Ok(rows) if rows.rows.len() <= MAX_ROWS && rows.columns.len() <= 12 => {
+            Ok(rows) if rows.rows.len() <= MAX_ROWS.max(most) && rows.columns.len() <= 12 => {
                 Ok((Rc::new(plan), rows))
             }
             Ok(_) => missed(plan, Stop::Invalid("too large".to_owned())),

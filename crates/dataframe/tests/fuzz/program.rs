@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::oracle::{
-    Expr, Grouping, Join, JoinKind, Layout, Plan, Setting, SortKey, Table, TableColumn, Type, Value,
+    Expr, Grouping, Join, JoinKind, Layout, Plan, Setting, SortKey, Table, TableColumn, Type,
+    Value, dictionary,
 };
 use crate::plans::Case;
 use source::{arrow_type, expr, list, native};
@@ -95,6 +96,14 @@ fn array(column: &TableColumn, values: &[&Value]) -> String {
         value => format!("Some({})", native(value, column.data_type)),
     });
     let cells = cells.collect::<Vec<_>>().join(", ");
+    if (column.data_type, column.layout) == (Type::Text, Layout::Dictionary) {
+        let texts: Vec<Value> = values.iter().map(|&value| value.clone()).collect();
+        let (keys, values) = dictionary(&texts);
+        return format!(
+            "DictionaryArray::<Int32Type>::new(Int32Array::from(vec!{keys:?}), \
+             Arc::new(StringArray::from(vec!{values:?})))"
+        );
+    }
     let plain = |array: &str, native: &str| {
         format!("{array}::from(vec![{cells}] as Vec<Option<{native}>>)")
     };
@@ -113,10 +122,7 @@ fn array(column: &TableColumn, values: &[&Value]) -> String {
         Type::Text => match column.layout {
             Layout::Utf8 => plain("StringArray", "&str"),
             Layout::LargeUtf8 => plain("LargeStringArray", "&str"),
-            Layout::Utf8View => plain("StringViewArray", "&str"),
-            Layout::Dictionary => {
-                format!("vec![{cells}].into_iter().collect::<DictionaryArray<Int32Type>>()")
-            }
+            Layout::Utf8View | Layout::Dictionary => plain("StringViewArray", "&str"),
         },
     }
 }

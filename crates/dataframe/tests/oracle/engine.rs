@@ -27,10 +27,15 @@ pub(crate) fn open(tables: &[Table], setting: Setting) -> Result<Vec<DataFrame>>
 
 /// Runs a plan over tables; a panic is an `Internal` error.
 pub(crate) fn run(plan: &Plan, tables: &[Table], setting: Setting) -> Result<esker::Table> {
-    let attempt = || {
-        let frames = open(tables, setting)?;
-        collect(&to_frame(plan, &frames))
-    };
+    caught(|| collect(&to_frame(plan, &open(tables, setting)?)))
+}
+
+/// Counts the rows of a plan: no column is wanted.
+pub(crate) fn count(plan: &Plan, tables: &[Table], setting: Setting) -> Result<u64> {
+    caught(|| to_frame(plan, &open(tables, setting)?).count())
+}
+
+fn caught<T>(attempt: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

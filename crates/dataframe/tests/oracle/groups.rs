@@ -59,21 +59,6 @@ pub(super) fn group(
         no_aggregate(key)?;
         compiled.push(compile(key, &input.columns)?.exact()?);
     }
-    let mut groups: BTreeMap<Vec<Value>, Vec<&Row>> = BTreeMap::new();
-    let mut in_order = Vec::new();
-    for row in &input.rows {
-        let scope = Scope::row(&row.values);
-        let key = compiled.iter().map(|key| eval(key, &scope));
-        let key = key.collect::<Result<Vec<Value>, Stop>>()?;
-        in_order.push((row.rank, key.clone()));
-        groups.entry(key).or_default().push(row);
-    }
-    if options.sorted {
-        check_sorted(&in_order)?;
-    }
-    if keys.is_empty() {
-        groups.entry(Vec::new()).or_default();
-    }
     let key_column = |((name, _), typed): (&(String, Expr), &Typed)| Column {
         name: name.clone(),
         data_type: typed.data_type,
@@ -93,6 +78,21 @@ pub(super) fn group(
         outputs.push(typed);
     }
     Relation::check_names(&columns)?;
+    let mut groups: BTreeMap<Vec<Value>, Vec<&Row>> = BTreeMap::new();
+    let mut in_order = Vec::new();
+    for row in &input.rows {
+        let scope = Scope::row(&row.values);
+        let key = compiled.iter().map(|key| eval(key, &scope));
+        let key = key.collect::<Result<Vec<Value>, Stop>>()?;
+        in_order.push((row.rank, key.clone()));
+        groups.entry(key).or_default().push(row);
+    }
+    if options.sorted {
+        check_sorted(&in_order)?;
+    }
+    if keys.is_empty() {
+        groups.entry(Vec::new()).or_default();
+    }
     let nothing = vec![Value::Null; input.columns.len()];
     let mut rows = Vec::new();
     for (key, group) in groups {

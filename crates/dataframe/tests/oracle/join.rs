@@ -35,6 +35,13 @@ pub(super) fn join(left: &Relation, right: &Relation, options: &Join) -> Result<
         return Stop::invalid("a join without a condition");
     }
     let (columns, origins) = output(left, right, options)?;
+    let filter = match &options.filter {
+        Some(filter) => {
+            let both = columns_of_filter(left, right, options)?;
+            Some(condition(filter, &both)?)
+        }
+        None => None,
+    };
     let lefts = key_values(left, keys.iter().map(|(l, _)| l))?;
     let rights = key_values(right, keys.iter().map(|(_, r)| r))?;
     if options.sorted {
@@ -43,13 +50,6 @@ pub(super) fn join(left: &Relation, right: &Relation, options: &Join) -> Result<
             check_sorted(&ranks.zip(keys.iter().cloned()).collect::<Vec<_>>())?;
         }
     }
-    let filter = match &options.filter {
-        Some(filter) => {
-            let both = columns_of_filter(left, right, options)?;
-            Some(condition(filter, &both)?)
-        }
-        None => None,
-    };
     let matches = |l: usize, r: usize| {
         let mut pairs = lefts[l].iter().zip(&rights[r]);
         let equal = pairs.all(|(a, b)| match (a.is_null(), b.is_null()) {

@@ -51,7 +51,7 @@ mod value;
 
 pub(crate) use compare::{Judgement, judge};
 pub(crate) use data::{Style, random_column, random_value};
-pub(crate) use engine::{literal, open, run, to_expr, to_frame};
+pub(crate) use engine::{count, literal, open, run, to_expr, to_frame};
 pub(crate) use expr::{AggFn, ArithOp, CmpOp, Expr, Test};
 pub(crate) use join::columns_of_filter;
 pub(crate) use plan::{Grouping, Join, JoinKind, Plan, SortKey};
@@ -59,7 +59,7 @@ pub(crate) use random::Random;
 pub(crate) use relation::{Column, Relation, Row, Stop};
 pub(crate) use rows::{apply, evaluate};
 pub(crate) use settings::{Optimizing, Setting, rule_names};
-pub(crate) use table::{Layout, Table, TableColumn};
+pub(crate) use table::{Layout, Table, TableColumn, dictionary};
 pub(crate) use types::Type;
 pub(crate) use typing::compile;
 pub(crate) use value::{Decimal, Value};

@@ -179,6 +179,9 @@ fn union(left: &Relation, right: &Relation) -> Result<Relation, Stop> {
 }
 
 fn sort(input: &Relation, keys: &[SortKey]) -> Result<Relation, Stop> {
+    if keys.is_empty() {
+        return Stop::invalid("a sort without keys");
+    }
     let mut compiled = Vec::new();
     for key in keys {
         no_aggregate(&key.expr)?;

@@ -132,6 +132,31 @@ impl Table {
     }
 }
 
+/// Texts as keys and values of a dictionary, no better than it must be: some values are there
+/// twice, one is never used, and one is null.
+pub(crate) fn dictionary(texts: &[Value]) -> (Vec<Option<i32>>, Vec<Option<&str>>) {
+    let mut values = vec![Some("unused"), None];
+    let keys = texts.iter().enumerate().map(|(row, text)| match text {
+        Value::Text(text) => {
+            let text = Some(&**text);
+            let known = match row % 3 {
+                0 => values.iter().skip(2).position(|&value| value == text),
+                _ => values.iter().skip(2).rposition(|&value| value == text),
+            };
+            let twice = values.iter().filter(|&&value| value == text).count() > 1;
+            match known {
+                Some(at) if twice || row % 3 == 0 => Some(at as i32 + 2),
+                _ => {
+                    values.push(text);
+                    Some(values.len() as i32 - 1)
+                }
+            }
+        }
+        _ => (row % 2 == 0).then_some(1),
+    });
+    (keys.collect(), values)
+}
+
 /// Values as an array of a column's type.
 pub(super) fn array(column: &TableColumn, values: &[Value]) -> ArrayRef {
     macro_rules! ints {
@@ -208,7 +233,12 @@ pub(super) fn array(column: &TableColumn, values: &[Value]) -> ArrayRef {
             Layout::Utf8 => Arc::new(texts().collect::<StringArray>()),
             Layout::LargeUtf8 => Arc::new(texts().collect::<LargeStringArray>()),
             Layout::Utf8View => Arc::new(texts().collect::<StringViewArray>()),
-            Layout::Dictionary => Arc::new(texts().collect::<DictionaryArray<Int32Type>>()),
+            Layout::Dictionary => {
+                let (keys, values) = dictionary(values);
+                let values: StringArray = values.into_iter().collect();
+                let keys: Int32Array = keys.into_iter().collect();
+                Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(values)))
+            }
         },
     }
 }

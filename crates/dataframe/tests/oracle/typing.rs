@@ -217,6 +217,9 @@ impl Typed {
         };
         match literal {
             Value::Null if own.is_int() && beside.is_number() => beside,
+            Value::Null if own.is_float() && beside.is_float() && other.literal().is_none() => {
+                beside
+            }
             _ if beside.is_decimal() => Type::literal_decimal(literal).unwrap_or(own),
             _ if other.literal().is_some() => own,
             Value::Int(int) if own.is_int() && (beside.is_int() || beside.is_float()) => {
@@ -283,7 +286,16 @@ fn in_common(values: Vec<Typed>) -> Result<Vec<Typed>, Stop> {
 }
 
 fn arith(op: ArithOp, left: Typed, right: Typed) -> Result<Typed, Stop> {
-    let (left, right) = (left.number()?, right.number()?);
+    let (mut left, mut right) = (left.number()?, right.number()?);
+    // Arguments of a function, not operands.
+    if matches!(op, ArithOp::FloorDiv | ArithOp::FloorMod)
+        && let [Some(l), Some(r)] = [left.literal(), right.literal()]
+        && (l.is_null() || r.is_null())
+    {
+        let mut both = in_common(vec![left, right])?;
+        right = both.pop().ok_or(Stop::Ambiguous)?;
+        left = both.pop().ok_or(Stop::Ambiguous)?;
+    }
     let (l, r) = (left.settled(&right), right.settled(&left));
     let args = |l: Type, r: Type| {
         let left = Box::new(left.clone().convert(l));

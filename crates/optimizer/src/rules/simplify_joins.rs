@@ -51,6 +51,8 @@ impl OptimizerRule for SimplifyJoins {
 #[derive(Clone)]
 struct Known {
     expr: Expr,
+    /// The columns that it is about, of those that the plan at hand has. Others are of the other
+    /// side of a join above, and may have the identity of a column that this side does not give.
     columns: BTreeSet<ColumnId>,
     /// The columns that it is over.
     schema: SchemaRef,
@@ -74,7 +76,7 @@ impl Known {
     /// Whether it is never TRUE of a row in which all columns of a side are null.
     fn rejects_nulls_of(&self, side: &Schema) -> bool {
         let column = |id: ColumnId| match self.schema.field_of(id) {
-            Some(field) if side.index_of(id).is_some() => {
+            Some(field) if self.columns.contains(&id) && side.index_of(id).is_some() => {
                 Interval::constant(&ScalarValue::null(value_type(field.data_type())))
             }
             // A column of another side may be padded too.
@@ -189,14 +191,15 @@ fn known_below(join: &Join, above: Vec<Known>, both: &SchemaRef) -> Result<Vec<V
     let of_pairs = Known::of(&of_pairs, both)?;
     let (from_condition, from_above) = (Sides::of_condition(join), Sides::of_filter_above(join));
     let side = |schema: &Schema, condition: bool, above_too: bool| -> Vec<Known> {
-        let matters = |known: &&Known| {
-            let mut columns = known.columns.iter();
-            columns.any(|&id| schema.index_of(id).is_some())
+        let of_side = |known: &Known| {
+            let mut known = known.clone();
+            known.columns.retain(|&id| schema.index_of(id).is_some());
+            (!known.columns.is_empty()).then_some(known)
         };
         let of_pairs = of_pairs.iter().filter(|_| condition);
         let above = above.iter().filter(|_| above_too);
-        let known = of_pairs.chain(above).filter(matters);
-        known.take(MAX_KNOWN).cloned().collect()
+        let known = of_pairs.chain(above).filter_map(of_side);
+        known.take(MAX_KNOWN).collect()
     };
     Ok(vec![
         side(join.left().schema(), from_condition.left, from_above.left),

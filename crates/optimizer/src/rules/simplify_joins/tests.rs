@@ -108,6 +108,37 @@ fn conditions_of_joins_above_reject_too() {
     }
 }
 
+/// A join knows of no columns of its inputs but those that they give: others may be there twice.
+#[test]
+fn a_column_that_is_dropped_is_not_the_one_beside_the_join() {
+    let l = || side("l");
+    let shared = l();
+    let below = join(
+        shared.clone(),
+        side("r"),
+        JoinType::Right,
+        &[("la", "ra")],
+        None,
+    );
+    let below = project(LogicalPlan::Join(below), [col("ra"), col("rb")]);
+    let above = |right| join(below.clone(), right, JoinType::Inner, &[("rb", "lb")], None);
+    for right in [shared.clone(), l()] {
+        let text = check(LogicalPlan::Join(above(right)));
+        assert!(text.contains("type=Right"), "{text}");
+    }
+    let below = join(
+        shared.clone(),
+        side("r"),
+        JoinType::Right,
+        &[("la", "ra")],
+        None,
+    );
+    let below = project(LogicalPlan::Join(below), [col("lb"), col("rb")]);
+    let above = join(below, l(), JoinType::Inner, &[("lb", "lb")], None);
+    let text = check(LogicalPlan::Join(above));
+    assert!(!text.contains("type=Right"), "{text}");
+}
+
 #[test]
 fn what_is_known_goes_down_to_where_rows_are_chosen() {
     let known = || col("rb").gt(1);
