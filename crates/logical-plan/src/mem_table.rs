@@ -1,8 +1,8 @@
 //! Tables in memory: a source over Arrow batches.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef as ArrowSchemaRef};
@@ -45,6 +45,8 @@ pub struct MemTable {
     rows: usize,
     split_rows: usize,
     id: String,
+    /// Counted when they are first asked for: plans ask often.
+    statistics: OnceLock<TableStatistics>,
 }
 
 /// The columns of one batch, at least one row.
@@ -126,6 +128,7 @@ impl MemTable {
             rows,
             split_rows: SPLIT_ROWS,
             id,
+            statistics: OnceLock::new(),
         }
     }
 
@@ -135,6 +138,19 @@ impl MemTable {
     pub fn with_split_rows(mut self, rows: usize) -> Self {
         self.split_rows = rows.max(1);
         self
+    }
+
+    fn count(&self) -> TableStatistics {
+        let columns = self.chunks.iter().flat_map(|chunk| &chunk.columns);
+        let bytes = columns.map(|column| column.memory_size() as u64).sum();
+        TableStatistics {
+            rows: Precision::Exact(self.rows as u64),
+            // Slices share buffers, and each counts them all.
+            bytes: Precision::Estimated(bytes),
+            columns: (0..self.schema.len())
+                .map(|i| self.column_statistics(i))
+                .collect(),
+        }
     }
 
     /// What is known of a column without looking at each value.
@@ -207,19 +223,8 @@ impl TableSource for MemTable {
     }
 
     fn properties(&self) -> SourceProperties {
-        let mut bytes = 0;
-        for column in self.chunks.iter().flat_map(|chunk| &chunk.columns) {
-            bytes += column.memory_size() as u64;
-        }
         SourceProperties {
-            statistics: TableStatistics {
-                rows: Precision::Exact(self.rows as u64),
-                // Slices share buffers, and each counts them all.
-                bytes: Precision::Estimated(bytes),
-                columns: (0..self.schema.len())
-                    .map(|i| self.column_statistics(i))
-                    .collect(),
-            },
+            statistics: self.statistics.get_or_init(|| self.count()).clone(),
             id: Some(self.id.clone()),
             ..SourceProperties::default()
         }

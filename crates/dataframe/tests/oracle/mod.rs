@@ -49,7 +49,7 @@ mod typing;
 /// Single values.
 mod value;
 
-pub(crate) use compare::{Judgement, judge};
+pub(crate) use compare::{Judgement, judge, leaves_out};
 pub(crate) use data::{Style, random_column, random_value};
 pub(crate) use engine::{count, literal, open, run, to_expr, to_frame};
 pub(crate) use expr::{AggFn, ArithOp, CmpOp, Expr, Test};

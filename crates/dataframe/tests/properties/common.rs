@@ -104,7 +104,7 @@ pub(crate) fn check(plan: &Plan, tables: &[Table]) {
     let wanted = evaluate(plan, tables);
     for setting in Setting::all() {
         let got = run(plan, tables, setting);
-        if let Err(why) = judge(&wanted, &got) {
+        if let Err(why) = judge(plan, setting, &wanted, &got) {
             panic!("{why}\nwith {setting}\n{plan:#?}\nover {tables:#?}");
         }
     }

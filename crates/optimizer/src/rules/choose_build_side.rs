@@ -1,16 +1,20 @@
 //! The smaller side of a join is the one to build a table of.
 
+use std::collections::HashMap;
+
 use esker_datatypes::Result;
-use esker_logical_expr::tree::Transformed;
-use esker_logical_plan::{Join, LogicalPlan, PlanNode, Side};
+use esker_logical_expr::tree::{self, Transformed};
+use esker_logical_plan::{Join, LogicalPlan, PlanChild, PlanNode, Side};
 
 use crate::cost::rows_of;
+use crate::descend::{Visited, descend};
 use crate::rule::OptimizerRule;
 
 /// Lets a join build its table of the left side where that is estimated to have less than half the
 /// rows of the right one, which is the side built of otherwise. Nothing is done where either number
 /// is not known, where the order of the result is promised (it is that of the side that is not built
-/// of), where the inputs are claimed to be sorted, or the right side must have a single row.
+/// of) or a claim above relies on it, where the inputs are claimed to be sorted, where the right side
+/// must have a single row, and below a limit, which would have stopped the left side before it fails.
 ///
 /// ```text
 /// Join: type=Inner, on=[(#id, #customer)]          Join: type=Inner, on=[(#id, #customer)]; build=left
@@ -26,14 +30,11 @@ impl OptimizerRule for ChooseBuildSide {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        // Of the nodes visited whose parents are not yet: each takes those of its inputs.
-        let mut rows: Vec<Option<f64>> = Vec::new();
-        plan.transform_up(|node| {
-            let first = rows.len().saturating_sub(node.inputs().len());
-            let inputs = rows.split_off(first);
-            rows.push(rows_of(&node, &inputs));
-            Ok(match node {
-                LogicalPlan::Join(join) => choose(join, &inputs),
+        let rows = Rows::of(&plan)?;
+        descend(plan, Above::default(), |node, above| {
+            let inputs = above.inputs_of(&node);
+            let Transformed { data, changed } = match node {
+                LogicalPlan::Join(join) => choose(join, above, &rows),
                 LogicalPlan::Scan(_)
                 | LogicalPlan::Projection(_)
                 | LogicalPlan::Filter(_)
@@ -43,14 +44,88 @@ impl OptimizerRule for ChooseBuildSide {
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Union(_)
                 | LogicalPlan::Extension(_) => Transformed::no(node),
+            };
+            Ok(Visited {
+                node: data,
+                inputs,
+                above: None,
+                changed,
             })
         })
     }
 }
 
-fn choose(join: Join, rows: &[Option<f64>]) -> Transformed<LogicalPlan> {
+/// What stands above a node, with nothing between that takes all rows first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Above {
+    /// A claim that its rows are sorted, which holds for the plan as it was written.
+    claim: bool,
+    /// A limit, behind whose last row nothing is computed and nothing fails: a side that is built of
+    /// is computed whole.
+    limit: bool,
+}
+
+impl Above {
+    /// What stands above each input of a node that has this above it.
+    fn inputs_of(self, node: &LogicalPlan) -> Vec<Self> {
+        let claims = |claim| Self {
+            claim,
+            limit: false,
+        };
+        match node {
+            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Union(_) => {
+                node.inputs().iter().map(|_| self).collect()
+            }
+            LogicalPlan::Limit(_) => vec![Self {
+                limit: true,
+                ..self
+            }],
+            LogicalPlan::Aggregate(aggregate) => vec![claims(aggregate.sorted())],
+            LogicalPlan::Distinct(distinct) => vec![claims(distinct.sorted())],
+            LogicalPlan::Sort(_) => vec![Self::default()],
+            LogicalPlan::Join(join) if join.sorted() => {
+                let claimed = Self {
+                    claim: true,
+                    ..self
+                };
+                vec![claimed, claims(true)]
+            }
+            // The right side is built of, and its order shows in pairs only.
+            LogicalPlan::Join(_) => vec![self, claims(self.claim)],
+            LogicalPlan::Scan(_) | LogicalPlan::Extension(_) => {
+                node.inputs().iter().map(|_| Self::default()).collect()
+            }
+        }
+    }
+}
+
+/// The estimated rows of each node that is an input, by its address in the plan.
+struct Rows(HashMap<*const LogicalPlan, Option<f64>>);
+
+impl Rows {
+    fn of(plan: &LogicalPlan) -> Result<Self> {
+        let mut rows = HashMap::new();
+        tree::fold(plan, |node, inputs: &[Option<f64>]| {
+            let estimate = rows_of(node, inputs);
+            rows.insert(std::ptr::from_ref(node), estimate);
+            Ok(estimate)
+        })?;
+        Ok(Self(rows))
+    }
+
+    fn get(&self, input: &PlanChild) -> Option<f64> {
+        let address: *const LogicalPlan = std::ptr::from_ref(&**input);
+        self.0.get(&address).copied().flatten()
+    }
+}
+
+fn choose(join: Join, above: Above, rows: &Rows) -> Transformed<LogicalPlan> {
     let free = !join.maintain_order() && !join.sorted() && !join.single();
-    let smaller = matches!(rows, [Some(left), Some(right)] if left * 2.0 < *right);
+    let free = free && !above.claim && !above.limit;
+    let smaller = match (rows.get(join.left()), rows.get(join.right())) {
+        (Some(left), Some(right)) => left * 2.0 < right,
+        (Some(_) | None, Some(_) | None) => false,
+    };
     let build = (free && smaller).then_some(Side::Left);
     if join.build() == build || join.build() == Some(Side::Right) {
         return Transformed::no(LogicalPlan::Join(join));
@@ -64,7 +139,8 @@ mod tests {
     use super::*;
     use crate::test_util::{apply, filter, join, limit, side, side_of_rows};
     use esker_logical_expr::col;
-    use esker_logical_plan::JoinType;
+    use esker_logical_expr::test_util::total;
+    use esker_logical_plan::{Aggregate, JoinType};
 
     fn check(plan: Join) -> String {
         apply(ChooseBuildSide, LogicalPlan::Join(plan))
@@ -110,6 +186,28 @@ mod tests {
         assert!(!builds_left(of_rows(10, 100).with_sorted(true)));
         assert!(!builds_left(of_rows(10, 100).with_single(true)));
         assert!(!builds_left(of_rows(10, 100).with_build(Some(Side::Right))));
+    }
+
+    #[test]
+    fn what_relies_on_the_left_rows_coming_one_by_one() {
+        let joined = || LogicalPlan::Join(of_rows(10, 100));
+        let left = |plan| apply(ChooseBuildSide, plan).contains("build=left");
+        let grouped =
+            |input| Aggregate::try_new([col("la")], [total(col("lb")).alias("lb")], input).unwrap();
+        let plain = |input| LogicalPlan::Aggregate(grouped(input));
+        let claimed = |input| LogicalPlan::Aggregate(grouped(input).with_sorted(true));
+        assert!(left(plain(joined())));
+        assert!(!left(claimed(filter(joined(), col("lb").gt(1)))));
+        assert!(!left(limit(0, 5, filter(joined(), col("lb").gt(1)))));
+        // All rows are taken first.
+        assert!(left(limit(0, 5, plain(joined()))));
+        assert!(left(claimed(plain(joined()))));
+        // The left side of the outer join is limited, the right one is built of.
+        let onto = |l, r| LogicalPlan::Join(join(l, r, JoinType::Left, &[("la", "xa")], None));
+        assert!(!left(limit(0, 5, onto(joined(), side("x")))));
+        let right =
+            |l| LogicalPlan::Join(join(side("x"), l, JoinType::Left, &[("xa", "la")], None));
+        assert!(left(limit(0, 5, right(joined()))));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::rule::OptimizerRule;
 /// below an aggregation without order-sensitive functions, a join that promises no order, a
 /// `Distinct` of whole rows of which equal ones are the same to the bit.
 ///
-/// An order is kept where it is promised (`maintain_order`), where it is claimed (`sorted`), below a
-/// limit, and below another sort, which is stable.
+/// An order is kept where it is promised (`maintain_order`), where it is claimed (`sorted`, also
+/// through joins that promise none), below a limit, and below another sort, which is stable.
 ///
 /// ```text
 /// Aggregate: groupExpr=[#a], aggregateExpr=[SUM(#b)]    Aggregate: groupExpr=[#a], aggregateExpr=[SUM(#b)]
@@ -30,15 +30,30 @@ impl OptimizerRule for DropSorts {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        descend(plan, false, visit)
+        descend(plan, Wanted::Kept, visit)
     }
 }
 
-/// Visits a node; `any_order` says whether its rows may come in any.
-fn visit(plan: LogicalPlan, any_order: bool) -> Result<Visited<bool>> {
+/// What is wanted of the order of a node's rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Wanted {
+    /// Nothing: they may come in any.
+    Any,
+    /// That they stay in it, as far as nodes promise that.
+    #[default]
+    Kept,
+    /// That they stay in it also where no node promises it: a claim above relies on it, and holds for
+    /// the plan as it was written.
+    Claimed,
+}
+
+/// Visits a node, with what is wanted of its rows.
+fn visit(plan: LogicalPlan, wanted: Wanted) -> Result<Visited<Wanted>> {
     let mut node = plan;
     let mut changed = false;
-    if any_order {
+    let any_unless = |kept: bool| if kept { Wanted::Kept } else { Wanted::Any };
+    let free = |maintain_order: bool| wanted == Wanted::Any || !maintain_order;
+    if wanted == Wanted::Any {
         while let LogicalPlan::Sort(ref sort) = node
             && sort.fetch().is_none()
         {
@@ -48,28 +63,38 @@ fn visit(plan: LogicalPlan, any_order: bool) -> Result<Visited<bool>> {
         }
     }
     let inputs = match &node {
-        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => vec![any_order],
-        LogicalPlan::Union(union) => vec![any_order; union.inputs().len()],
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => vec![wanted],
+        LogicalPlan::Union(union) => vec![wanted; union.inputs().len()],
+        LogicalPlan::Aggregate(aggregate) if aggregate.sorted() => vec![Wanted::Claimed],
         LogicalPlan::Aggregate(aggregate) => {
-            let free = any_order || !aggregate.maintain_order();
-            vec![free && !aggregate.sorted() && ignores_order(aggregate)]
+            let free = free(aggregate.maintain_order());
+            vec![any_unless(!free || !ignores_order(aggregate))]
         }
+        LogicalPlan::Distinct(distinct) if distinct.sorted() => vec![Wanted::Claimed],
         LogicalPlan::Distinct(distinct) => {
-            let free = any_order || !distinct.maintain_order();
-            vec![free && !distinct.sorted() && keeps_any(distinct)]
+            let free = free(distinct.maintain_order());
+            vec![any_unless(!free || !keeps_any(distinct))]
         }
+        LogicalPlan::Join(join) if join.sorted() => vec![Wanted::Claimed; 2],
         LogicalPlan::Join(join) => {
-            let free = any_order || !join.maintain_order();
-            // The order of the right rows shows in pairs only.
-            let pairs = match join.join_type() {
-                JoinType::Semi | JoinType::Anti => false,
-                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => true,
+            let sides = match wanted {
+                Wanted::Claimed => Wanted::Claimed,
+                Wanted::Any | Wanted::Kept => any_unless(!free(join.maintain_order())),
             };
-            vec![free && !join.sorted(), (free || !pairs) && !join.sorted()]
+            // The order of the right rows shows in pairs only.
+            let right = match join.join_type() {
+                JoinType::Semi | JoinType::Anti => Wanted::Any,
+                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => sides,
+            };
+            vec![sides, right]
         }
-        LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => vec![false],
+        LogicalPlan::Limit(_) => vec![match wanted {
+            Wanted::Claimed => Wanted::Claimed,
+            Wanted::Any | Wanted::Kept => Wanted::Kept,
+        }],
+        LogicalPlan::Sort(_) => vec![Wanted::Kept],
         LogicalPlan::Scan(_) | LogicalPlan::Extension(_) => {
-            node.inputs().iter().map(|_| false).collect()
+            node.inputs().iter().map(|_| Wanted::Kept).collect()
         }
     };
     Ok(Visited {
@@ -87,9 +112,11 @@ fn ignores_order(aggregate: &Aggregate) -> bool {
         .fields()
         .iter()
         .take(aggregate.keys().len());
-    let of_order = |expr: &Expr| match expr.unaliased() {
-        Expr::Aggregate(call) => call.function.properties().order_sensitive,
-        _ => true,
+    let of_order = |expr: &Expr| {
+        let Expr::Aggregate(call) = expr.unaliased() else {
+            return true;
+        };
+        call.function.properties().order_sensitive
     };
     same_to_the_bit(keys) && !aggregate.aggregates().iter().any(of_order)
 }
@@ -217,6 +244,29 @@ mod tests {
             Sort: #rb ASC NULLS LAST
                 Scan: r; projection=None
         ");
+    }
+
+    #[test]
+    fn a_claim_reaches_through_what_promises_no_order() {
+        let joined = || {
+            let left = sort(side("l"), [col("la").asc()]);
+            LogicalPlan::Join(join(
+                left,
+                side("r"),
+                JoinType::Inner,
+                &[("la", "ra")],
+                None,
+            ))
+        };
+        let above = |input| Aggregate::try_new([col("la")], [total(col("lb"))], input).unwrap();
+        let claimed = |input| LogicalPlan::Aggregate(above(input).with_sorted(true));
+        assert!(!has_sort(LogicalPlan::Aggregate(above(joined()))));
+        assert!(has_sort(claimed(joined())));
+        assert!(has_sort(claimed(limit(
+            0,
+            5,
+            filter(joined(), col("lb").gt(1))
+        ))));
     }
 
     #[test]

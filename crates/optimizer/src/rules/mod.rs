@@ -4,7 +4,7 @@
 //! aggregation's, a join's or a `Distinct`'s input comes, and is verified while running (S16). Below
 //! it rules may take rows away (the rest of sorted rows is sorted), at the front or in between, and
 //! columns that are no keys. They never drop a sort there, nor change the keys of the claim or the
-//! way a join is run.
+//! side that a join is built of, also where joins that promise no order stand between.
 
 use std::sync::Arc;
 
