@@ -54,6 +54,10 @@ impl ParquetFile {
         })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn footer(&self) -> &Footer {
         &self.footer
     }

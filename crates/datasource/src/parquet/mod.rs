@@ -41,6 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
 use esker_datatypes::{
     ColumnStatistics, Error, Field, Precision, Result, ScalarValue, Schema, SchemaRef,
     TableStatistics,
@@ -61,7 +62,11 @@ use crate::support::supports;
 /// statistics together would take longer than it helps.
 const MOST_CHUNKS: usize = 1 << 16;
 
-/// A Parquet file as a table.
+/// Row groups are not cut into pieces smaller than this, unless the options say so: pages at the
+/// borders are decompressed for both.
+const LEAST_ROWS: usize = 32 << 10;
+
+/// A Parquet file, or several with the same columns, as a table.
 ///
 /// # Types
 /// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 or 64 bits are
@@ -96,23 +101,51 @@ pub struct ParquetSource {
 }
 
 impl ParquetSource {
-    /// The file at a path: reads its footer.
+    /// The file at a path, or all files of a folder whose names end in `.parquet`, by name: reads
+    /// their footers.
     ///
     /// # Errors
     /// `Io` naming the path; `Data` for a file that is no Parquet file, is cut short, or names a
-    /// column twice; `Unsupported` for encryption and types that Arrow does not have.
+    /// column twice, for a folder without files, and for files whose columns differ, naming file
+    /// and column; `Unsupported` for encryption and types that Arrow does not have.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, ParquetOptions::default())
     }
 
-    /// The file at a path, read in another way.
+    /// The file or folder at a path, read in another way.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: ParquetOptions) -> Result<Self> {
         let path = path.as_ref();
-        let file = ParquetFile::at_path(path)?;
-        Ok(Self::of_files(name_of(path), vec![Arc::new(file)], options))
+        if !path.is_dir() {
+            return Self::at_paths(name_of(path), &[path], options);
+        }
+        let files = files_of(path)?;
+        if files.is_empty() {
+            let message = "the folder has no file whose name ends in .parquet";
+            return Err(Error::data(message).in_file(path));
+        }
+        Self::at_paths(name_of(path), &files, options)
+    }
+
+    /// The rows of several files, in this order. All have the names and types of the first one.
+    ///
+    /// # Errors
+    /// `InvalidInput` without a file; else as [`open`](Self::open).
+    pub fn open_all(paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
+        let Some(first) = paths.first() else {
+            return Err(Error::invalid_input("a table of no files has no columns"));
+        };
+        Self::at_paths(name_of(first.as_ref()), paths, options)
+    }
+
+    fn at_paths(name: String, paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            files.push(Arc::new(ParquetFile::at_path(path.as_ref())?));
+        }
+        Self::of_files(name, files, options)
     }
 
     /// Bytes from anywhere. The path need not exist: it is what errors say, and its stem the name.
@@ -127,20 +160,21 @@ impl ParquetSource {
         let path = path.into();
         let name = name_of(&path);
         let file = ParquetFile::of_bytes(bytes, path)?;
-        Ok(Self::of_files(name, vec![Arc::new(file)], options))
+        Self::of_files(name, vec![Arc::new(file)], options)
     }
 
-    fn of_files(name: String, files: Vec<Arc<ParquetFile>>, options: ParquetOptions) -> Self {
-        let schema = files
-            .first()
-            .map(|file| Schema::from_arrow(&file.footer().schema));
-        Self {
+    fn of_files(
+        name: String,
+        files: Vec<Arc<ParquetFile>>,
+        options: ParquetOptions,
+    ) -> Result<Self> {
+        Ok(Self {
             name,
+            schema: Arc::new(Schema::from_arrow(&common_schema(&files)?)),
             files,
-            schema: Arc::new(schema.unwrap_or_default()),
             options,
             statistics: OnceLock::new(),
-        }
+        })
     }
 
     /// What the footers say of all rows.
@@ -176,10 +210,81 @@ impl ParquetSource {
         folded.finish()
     }
 
-    /// The stem of the file's name: what plan text calls the table.
+    /// How many rows a split has at most: few enough that all workers have something to do.
+    fn split_rows(&self, workers: usize) -> usize {
+        let (mut groups, mut largest) = (0, 0);
+        for file in &self.files {
+            let footer = file.footer();
+            groups += footer.row_groups();
+            let rows = (0..footer.row_groups()).map(|group| footer.rows(group));
+            largest = largest.max(rows.max().unwrap_or(0));
+        }
+        let all = self.options.split_rows.max(1);
+        match workers.div_ceil(groups.max(1)) {
+            0 | 1 => all,
+            pieces => all.min(largest.div_ceil(pieces).max(LEAST_ROWS)),
+        }
+    }
+
+    /// The stem of the file's name, or the folder's: what plan text calls the table.
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// The files of a folder whose names end in `.parquet`, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io(folder, e))?.path();
+        if path.extension().is_some_and(|ending| ending == "parquet") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The columns of all files: those of the first one, which may hold nulls where any file's may.
+fn common_schema(files: &[Arc<ParquetFile>]) -> Result<ArrowSchema> {
+    let Some((first, others)) = files.split_first() else {
+        return Ok(ArrowSchema::empty());
+    };
+    let mut fields: Vec<ArrowField> = Vec::new();
+    fields.extend(
+        first
+            .footer()
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone()),
+    );
+    for file in others {
+        let found = file.footer().schema.fields();
+        let differs = |what: String| {
+            let message = format!("{what} '{}'", first.path().display());
+            Err(Error::data(message).in_file(file.path()))
+        };
+        if found.len() != fields.len() {
+            let (found, wanted) = (found.len(), fields.len());
+            return differs(format!("there are {found} columns, but {wanted} in"));
+        }
+        for (field, found) in fields.iter_mut().zip(found) {
+            if field.name() != found.name() {
+                let (found, wanted) = (found.name(), field.name());
+                return differs(format!("column '{found}' stands where '{wanted}' is in"));
+            }
+            if field.data_type() != found.data_type() {
+                let (name, found) = (found.name(), found.data_type());
+                let wanted = field.data_type();
+                return differs(format!("column '{name}' is {found}, but {wanted} in"));
+            }
+            let nullable = field.is_nullable() || found.is_nullable();
+            field.set_nullable(nullable);
+        }
+    }
+    Ok(ArrowSchema::new(fields))
 }
 
 impl TableSource for ParquetSource {
@@ -234,7 +339,7 @@ impl TableSource for ParquetSource {
             batch_size: request.batch_size.max(1),
             prune: self.options.prune,
             dictionaries: self.options.dictionaries,
-            split_rows: self.options.split_rows.max(1),
+            split_rows: self.split_rows(request.query.threads()),
             bytes_read: AtomicU64::new(0),
         }))))
     }

@@ -117,7 +117,9 @@ impl Cursor {
                 self.bytes = Arc::default();
                 self.taken = false;
             }
-            let end = group_rows.min(self.row.saturating_add(plan.split_rows));
+            // Pieces of about the same size.
+            let pieces = group_rows.div_ceil(plan.split_rows).max(1);
+            let end = group_rows.min(self.row + group_rows.div_ceil(pieces));
             let split = Split {
                 row_group: self.row_group,
                 rows: self.row..end,

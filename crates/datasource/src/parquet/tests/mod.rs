@@ -2,6 +2,8 @@
 
 /// Files that are not what they say.
 mod broken;
+/// Several files.
+mod files;
 /// What is left out.
 mod pruning;
 /// Every type, and how it is shown.
