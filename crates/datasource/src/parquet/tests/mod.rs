@@ -1,5 +1,7 @@
 //! Parquet files as tables, against the rows they were written from.
 
+/// A file of an old writer.
+mod alltypes;
 /// Files that are not what they say.
 mod broken;
 /// Several files.
