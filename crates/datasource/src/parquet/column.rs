@@ -1,5 +1,6 @@
 //! One column of a row group, decoded batch by batch.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
@@ -62,7 +63,7 @@ impl ColumnReader {
             builder = builder.with_row_selection(selection);
         }
         Ok(Self {
-            batches: builder.build().map_err(blame)?,
+            batches: guarded(|| builder.build())?.map_err(blame)?,
             data_type: field.data_type().clone(),
             group_rows: footer.rows(row_group),
             dictionary: None,
@@ -74,7 +75,7 @@ impl ColumnReader {
     /// # Errors
     /// `Data`.
     pub(super) fn next(&mut self, rows: usize) -> Result<Column> {
-        let batch = match self.batches.next() {
+        let batch = match guarded(|| self.batches.next())? {
             Some(Ok(batch)) => batch,
             Some(Err(ArrowError::ParquetError(message))) => {
                 let message = message.trim_start_matches("Parquet error: ");
@@ -145,6 +146,12 @@ impl ColumnReader {
         }
         Ok(column)
     }
+}
+
+/// The decoder panics on some bytes that no writer would write.
+fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .map_err(|_| Error::data("the bytes of the column broke its decoder"))
 }
 
 /// Which rows a column reader reads, and in which portions.

@@ -48,7 +48,7 @@ impl Footer {
         let metadata = ParquetMetaDataReader::new()
             .parse_and_finish(&tail)
             .map_err(blame)?;
-        let metadata = Arc::new(metadata);
+        let metadata = Arc::new(without_false_dictionaries(metadata)?);
         let mut rows = Vec::with_capacity(metadata.num_row_groups());
         for (i, group) in metadata.row_groups().iter().enumerate() {
             let said = group.num_rows();
@@ -157,6 +157,36 @@ impl Footer {
             .get(row_group)
             .ok_or_else(|| Error::internal(format!("row group {row_group} of {}", self.rows.len())))
     }
+}
+
+/// Old writers say that a dictionary stands at 0, or behind the data, where there is none.
+fn without_false_dictionaries(metadata: ParquetMetaData) -> Result<ParquetMetaData> {
+    let is_false = |chunk: &ColumnChunkMetaData| {
+        let data = chunk.data_page_offset();
+        let dictionary = chunk.dictionary_page_offset();
+        dictionary.is_some_and(|dictionary| dictionary <= 0 || dictionary >= data)
+    };
+    let mut groups = metadata.row_groups().iter();
+    if !groups.any(|group| group.columns().iter().any(is_false)) {
+        return Ok(metadata);
+    }
+    let mut builder = metadata.into_builder();
+    for group in builder.take_row_groups() {
+        let mut group = group.into_builder();
+        let mut columns = group.take_columns();
+        for column in &mut columns {
+            if is_false(column) {
+                let mended = column.clone().into_builder();
+                *column = mended
+                    .set_dictionary_page_offset(None)
+                    .build()
+                    .map_err(blame)?;
+            }
+        }
+        let group = group.set_column_metadata(columns).build().map_err(blame)?;
+        builder = builder.add_row_group(group);
+    }
+    Ok(builder.build())
 }
 
 /// Whose fault an error of the decoder is: the file's, but for those that we passed through it.

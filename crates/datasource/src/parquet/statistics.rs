@@ -133,7 +133,7 @@ pub(super) fn of_chunk(
     .sort_order();
     let trusted = match order {
         ColumnOrder::TYPE_DEFINED_ORDER(_) if !statistics.is_min_max_deprecated() => true,
-        ColumnOrder::IEEE_754_TOTAL_ORDER => true,
+        ColumnOrder::IEEE_754_TOTAL_ORDER => data_type.is_floating(),
         ColumnOrder::TYPE_DEFINED_ORDER(_) | ColumnOrder::UNDEFINED => {
             of_type == SortOrder::SIGNED
                 && matches!(
