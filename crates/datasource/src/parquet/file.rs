@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use esker_datatypes::{Error, Result};
 
+use super::cache;
 use super::footer::Footer;
 use crate::read_at::{FileReadAt, ReadAt, Stamp};
 
@@ -32,7 +33,7 @@ impl ParquetFile {
     pub(super) fn at_path(path: &Path) -> Result<Self> {
         let file = FileReadAt::open(path)?;
         let stamp = file.stamp()?;
-        let footer = Footer::of_file(&file, path, &stamp).map_err(|e| e.in_file(path))?;
+        let footer = cache::of_file(&file, path, &stamp).map_err(|e| e.in_file(path))?;
         Ok(Self {
             path: path.to_owned(),
             footer,

@@ -1,7 +1,7 @@
 //! Parquet: a parallel reader that decodes what a query looks at.
 //!
-//! A file's *footer* is read once and remembered ([`footer`]); it says which types the columns have
-//! ([`schema`]) and what their values can be ([`statistics`]). A scan hands out row groups, or
+//! A file's *footer* is read ([`footer`]) and remembered ([`cache`]); it says which types the columns
+//! have ([`schema`]) and what their values can be ([`statistics`]). A scan hands out row groups, or
 //! pieces of large ones, in which rows may pass its filters ([`split`]). The worker that claimed
 //! one reads the bytes of the columns that it needs ([`chunks`]), decodes the columns of the filters
 //! first, each filter in turn ([`filter`]), then the others, for the rows that are left
@@ -9,6 +9,8 @@
 
 /// Bloom filters.
 mod bloom;
+/// Footers read before.
+mod cache;
 /// Bytes of row groups.
 mod chunks;
 /// Decoding a column.
