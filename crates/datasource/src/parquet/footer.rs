@@ -12,7 +12,7 @@ use parquet::file::metadata::{
 };
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::schema::{coded_schema, declared_schema};
+use super::schema::{coded_schema, declared_schema, seconds_schema};
 use crate::read_at::{ReadAt, read_full};
 
 /// How many bytes at the end of a file are read at once: most footers lie in there.
@@ -26,6 +26,8 @@ pub(super) struct Footer {
     pub(super) plain: ArrowReaderMetadata,
     /// The same, but text as dictionaries.
     pub(super) coded: ArrowReaderMetadata,
+    /// The same, but 96-bit timestamps in seconds; `None` where there are none.
+    pub(super) seconds: Option<ArrowReaderMetadata>,
     /// How many rows each row group has.
     rows: Vec<usize>,
     /// For each column its one leaf, when it is flat.
@@ -86,10 +88,13 @@ impl Footer {
         };
         let plain = as_schema(&schema)?;
         let coded = as_schema(&coded_schema(&schema, inferred.parquet_schema()))?;
+        let seconds = seconds_schema(&schema, inferred.parquet_schema());
+        let seconds = seconds.as_ref().map(as_schema).transpose()?;
         Ok(Self {
             schema,
             plain,
             coded,
+            seconds,
             rows,
             leaves,
         })

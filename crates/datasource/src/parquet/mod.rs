@@ -72,7 +72,8 @@ const LEAST_ROWS: usize = 32 << 10;
 ///
 /// # Types
 /// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 or 64 bits are
-/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`. Everything else has
+/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`, and an error where they reach beyond the years 1677
+/// to 2262. Everything else has
 /// the type that the [Arrow schema] beside the file's own names or that follows from the latter;
 /// nested columns pass through. Columns that Arrow held as dictionaries are shown as what they stand
 /// for; text that the file holds as a dictionary stays one inside of the engine.

@@ -103,6 +103,51 @@ fn old_types_are_shown_as_what_they_are() {
 }
 
 #[test]
+fn old_timestamps_beyond_what_nanoseconds_reach_are_errors() {
+    let check = |day: u32, nanos: u64, want: Option<i64>| {
+        let schema = parse_message_type("message schema { optional int96 t; }").unwrap();
+        let properties = Arc::new(WriterProperties::builder().build());
+        let writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), properties);
+        let mut writer = writer.unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut time = Int96::new();
+        time.set_data(nanos as u32, (nanos >> 32) as u32, day);
+        write::<Int96Type>(&mut group, &[time]);
+        group.close().unwrap();
+        let source = table(&writer.into_inner().unwrap(), ParquetOptions::default());
+        let found = super::broken::read_all(&source);
+        match want {
+            Some(want) => {
+                found.unwrap();
+                let times = read(&source)[0].column(0).clone();
+                assert_eq!(
+                    times.as_primitive::<TimestampNanosecondType>().value(0),
+                    want
+                );
+            }
+            None => {
+                let error = found.unwrap_err().to_string();
+                assert!(
+                    error.contains("does not fit") && error.contains("'t'"),
+                    "{error}"
+                );
+            }
+        }
+    };
+    const DAY: i64 = 86_400_000_000_000;
+    check(JULIAN, 1, Some(NANOS + 1));
+    check(2_440_588 - 1, 5, Some(5 - DAY));
+    let last = 2_440_588 + 106_751;
+    check(last, 0, Some(106_751 * DAY));
+    check(last + 1, 0, None);
+    check(2_440_588 - 106_751, 0, Some(-106_751 * DAY));
+    check(2_440_588 - 106_752, 0, None);
+    // The years 9999 and 1.
+    check(5_373_484, 0, None);
+    check(1_721_426, 0, None);
+}
+
+#[test]
 fn only_the_columns_asked_for_are_read() {
     let source = table(&alltypes(), ParquetOptions::default());
     let bytes = |columns: Vec<usize>| {

@@ -18,7 +18,11 @@ fn open(bytes: &[u8]) -> Result<ParquetSource> {
 
 /// Reads all of a file, and says how many rows that were.
 fn read(bytes: &[u8]) -> Result<usize> {
-    let source = open(bytes)?;
+    read_all(&open(bytes)?)
+}
+
+/// Reads all of a table, and says how many rows that were.
+pub(super) fn read_all(source: &ParquetSource) -> Result<usize> {
     let mut cx = TaskContext::standalone();
     let columns: Vec<usize> = (0..source.schema().len()).collect();
     let scan = source.scan(ScanRequest {
