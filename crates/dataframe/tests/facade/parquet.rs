@@ -149,7 +149,7 @@ fn explain_analyze_says_what_was_left_out() {
     let analyzed = df.filter(col("id").lt(3)).explain_analyze().unwrap();
     let text = analyzed.to_string();
     assert!(
-        text.contains("row_groups=5, pruned=4, bytes_read="),
+        text.contains("row_groups=5, pruned=4, rows_skipped="),
         "{text}"
     );
 }

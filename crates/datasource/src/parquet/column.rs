@@ -188,7 +188,7 @@ fn check_nanoseconds(nanos: &ArrayRef, seconds: &ArrayRef) -> Result<()> {
 }
 
 /// The decoder panics on some bytes that no writer would write.
-fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
+pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(decode))
         .map_err(|_| Error::data("the bytes of the column broke its decoder"))
 }
