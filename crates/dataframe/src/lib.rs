@@ -65,7 +65,7 @@ pub use join::Join;
 pub use query::{Query, ResultStream};
 pub use table::Table;
 
-pub use esker_datasource::CsvOptions;
+pub use esker_datasource::{CsvOptions, ParquetOptions};
 pub use esker_datatypes::{Error, ErrorKind, Result};
 pub use esker_runtime::{OperatorCounters, OperatorSnapshot, ProgressSnapshot};
 
