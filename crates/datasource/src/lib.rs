@@ -17,8 +17,11 @@
 
 /// Comma-separated values and their kin.
 mod csv;
+/// Parquet.
+mod parquet;
 /// Bytes by position.
 mod read_at;
 
 pub use csv::{CsvOptions, CsvSource};
+pub use parquet::{ParquetCompression, ParquetSink, ParquetWriteOptions};
 pub use read_at::{FileReadAt, MemoryReadAt, ReadAt};

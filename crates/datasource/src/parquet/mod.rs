@@ -1,0 +1,6 @@
+//! Parquet files.
+
+/// Writing.
+mod writer;
+
+pub use self::writer::{ParquetCompression, ParquetSink, ParquetWriteOptions};
