@@ -9,30 +9,47 @@
 mod args;
 /// The h2o.ai group-by and join queries.
 mod h2o;
+/// Reading and writing whole files.
+mod io;
 /// Wall time, CPU time and memory of a run.
 mod measure;
+/// Sorts and distinct rows.
+mod sort;
+/// The files of a suite.
+mod tables;
 /// TPC-H.
 mod tpch;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use esker_dataframe::WriteSummary;
 use esker_dataframe::prelude::*;
 
 use args::Args;
+use tables::Tables;
 
 /// The process is a measuring device for an engine that does not choose its user's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What a query is run on: the paths of the suite's tables, by name.
-type Tables<'a> = &'a dyn Fn(&ExecutionContext, &str) -> Result<DataFrame>;
+/// A query: the first word of its name, and what is measured.
+type Query = (&'static str, Work);
 
-/// A query: the first word of its name, and the frame it makes.
-type Query = (
-    &'static str,
-    fn(&ExecutionContext, Tables) -> Result<DataFrame>,
-);
+/// What a run of a query does.
+#[derive(Clone, Copy)]
+enum Work {
+    /// Brings the rows of a frame to memory.
+    Rows(Frame),
+    /// Writes the rows of a frame to a file with this extension.
+    File(&'static str, Frame, Write),
+}
+
+/// The frame of a query over the tables of its suite.
+type Frame = fn(&Tables) -> Result<DataFrame>;
+
+/// How a frame is written.
+type Write = fn(&DataFrame, &Path) -> Result<WriteSummary>;
 
 fn main() -> ExitCode {
     let args = match Args::parse(std::env::args().skip(1)) {
@@ -56,8 +73,9 @@ fn all(suite: &str) -> Vec<String> {
     match suite {
         "tpch" => numbered("q", 1..=22, 2),
         "h2o-groupby" => numbered("g", 1..=10, 2),
-        "h2o-join" => (1..=5)
-            .flat_map(|n| [format!("j{n}m"), format!("j{n}a")])
+        "h2o-join" => ["m", "a"]
+            .iter()
+            .flat_map(|kind| (1..=5).map(move |n| format!("j{n}{kind}")))
             .collect(),
         "csv" => numbered("v", 1..=7, 1),
         "sort" => numbered("s", 1..=8, 1),
@@ -76,6 +94,9 @@ fn written(suite: &str) -> &'static [Query] {
         "tpch" => tpch::QUERIES,
         "h2o-groupby" => h2o::GROUP_BY,
         "h2o-join" => h2o::JOIN,
+        "csv" => io::CSV,
+        "sort" => sort::QUERIES,
+        "io" => io::QUERIES,
         _ => &[],
     }
 }
@@ -83,10 +104,10 @@ fn written(suite: &str) -> &'static [Query] {
 /// Runs a query as often as asked; the line to print.
 fn run(args: &Args, name: &str) -> String {
     let known = all(&args.suite).iter().any(|known| known == name);
-    let Some((_, query)) = written(&args.suite)
+    let query = written(&args.suite)
         .iter()
-        .find(|(known, _)| *known == name)
-    else {
+        .find(|(known, _)| *known == name);
+    let Some((_, work)) = query else {
         let state = if known {
             "is not written yet"
         } else {
@@ -94,30 +115,8 @@ fn run(args: &Args, name: &str) -> String {
         };
         return measure::error_line(name, &format!("{} {name} {state}", args.suite));
     };
-    match measure::measure(name, args, |context| frame(args, context, *query)) {
+    match measure::measure(name, args, *work) {
         Ok(line) => line,
         Err(error) => measure::error_line(name, &error.to_string()),
-    }
-}
-
-/// The query's frame over the suite's files, opened anew.
-fn frame(
-    args: &Args,
-    context: &ExecutionContext,
-    query: fn(&ExecutionContext, Tables) -> Result<DataFrame>,
-) -> Result<DataFrame> {
-    let open = |context: &ExecutionContext, table: &str| -> Result<DataFrame> {
-        context.parquet(path(args, table))
-    };
-    query(context, &open)
-}
-
-/// Where a table's file is.
-fn path(args: &Args, table: &str) -> std::path::PathBuf {
-    let data = Path::new(&args.data);
-    match args.suite.as_str() {
-        "h2o-groupby" => data.join(format!("h2o/G1_{}_{}_0_0.parquet", args.rows_h2o, args.k)),
-        "h2o-join" => data.join(format!("h2o/J1_{}_{table}.parquet", args.rows_h2o)),
-        _ => data.join(format!("tpch-sf{}/{table}.parquet", args.sf)),
     }
 }

@@ -1,7 +1,7 @@
 //! Wall time, CPU time and memory of a query's runs, as a line of JSON.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use esker_dataframe::prelude::*;
@@ -9,40 +9,40 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
 use crate::args::Args;
+use crate::tables::Tables;
+use crate::{Frame, Work};
 
 /// Runs a query once to warm up and then as often as asked; each run in a context of its own, which
 /// opens the files anew. The answer is written once more at the end, when it is wanted.
 ///
 /// # Errors
 /// Those of the query.
-pub(crate) fn measure(
-    name: &str,
-    args: &Args,
-    frame: impl Fn(&ExecutionContext) -> Result<DataFrame>,
-) -> Result<String> {
-    let context = || ExecutionContext::builder().threads(args.threads).build();
+pub(crate) fn measure(name: &str, args: &Args, work: Work) -> Result<String> {
+    let output = Output::new(args, name, work);
     let resident = status("VmRSS:");
     reset_peak();
     let (mut runs, mut cpu, mut rows, mut first) = (Vec::new(), Vec::new(), 0, 0.0);
     for run in 0..=args.runs {
-        let (wall, busy) = (now(), cpu_seconds());
-        let context = context()?;
-        let table = frame(&context)?.collect()?;
-        let (wall, busy) = (wall.elapsed_seconds(), cpu_seconds() - busy);
-        rows = table.num_rows();
-        drop(table);
-        if run == 0 {
-            first = wall;
-        } else {
-            runs.push(wall);
-            cpu.push(busy);
+        output.remove();
+        let (clock, busy) = (now(), cpu_seconds());
+        let context = context(args)?;
+        let tables = Tables::new(args, &context);
+        match work {
+            Work::Rows(frame) => {
+                let table = frame(&tables)?.collect()?;
+                rows = table.num_rows();
+                record(run, clock, busy, &mut first, &mut runs, &mut cpu);
+                drop(table);
+            }
+            Work::File(_, frame, write) => {
+                rows = write(&frame(&tables)?, &output.path)?.rows;
+                record(run, clock, busy, &mut first, &mut runs, &mut cpu);
+            }
         }
     }
     let peak = status("VmHWM:");
-    if let Some(folder) = &args.answers {
-        let context = context()?;
-        let path = Path::new(folder).join(format!("{name}.parquet"));
-        frame(&context)?.write_parquet(path)?;
+    if let (Some(folder), Work::Rows(frame)) = (&args.answers, work) {
+        write_answer(name, args, folder, frame)?;
     }
     Ok(json!({
         "q": name, "runs": runs, "first": first, "cpu": cpu, "rows": rows,
@@ -56,23 +56,88 @@ pub(crate) fn error_line(name: &str, message: &str) -> String {
     json!({ "q": name, "error": message }).to_string()
 }
 
+fn context(args: &Args) -> Result<ExecutionContext> {
+    ExecutionContext::builder().threads(args.threads).build()
+}
+
+/// Keeps the times of a run, the first of which is the warm-up.
+fn record(
+    run: usize,
+    clock: Moment,
+    busy: f64,
+    first: &mut f64,
+    runs: &mut Vec<f64>,
+    cpu: &mut Vec<f64>,
+) {
+    let (wall, busy) = (clock.elapsed_seconds(), cpu_seconds() - busy);
+    if run == 0 {
+        *first = wall;
+    } else {
+        runs.push(wall);
+        cpu.push(busy);
+    }
+}
+
+/// Writes the answer where it is looked at, untimed.
+fn write_answer(name: &str, args: &Args, folder: &str, frame: Frame) -> Result<()> {
+    let context = context(args)?;
+    let path = Path::new(folder).join(format!("{name}.parquet"));
+    frame(&Tables::new(args, &context))?.write_parquet(path)?;
+    Ok(())
+}
+
+/// The file that a query writes: kept where answers are wanted, else removed.
+struct Output {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Output {
+    fn new(args: &Args, name: &str, work: Work) -> Self {
+        let extension = match work {
+            Work::Rows(_) => "none",
+            Work::File(extension, _, _) => extension,
+        };
+        let path = match &args.answers {
+            Some(folder) => Path::new(folder).join(format!("{name}.{extension}")),
+            None => {
+                let folder = Path::new(&args.data).join("out");
+                if matches!(work, Work::File(..)) {
+                    // Where that fails the query says so.
+                    let _ = fs::create_dir_all(&folder);
+                }
+                folder.join(format!("esker-{}.{extension}", std::process::id()))
+            }
+        };
+        Self {
+            path,
+            kept: args.answers.is_some(),
+        }
+    }
+
+    fn remove(&self) {
+        // There may be none.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.remove();
+        }
+    }
+}
+
 /// A point in time.
 struct Moment(Instant);
 
 impl Moment {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "measuring is what the program is for"
-    )]
     fn elapsed_seconds(&self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measuring is what the program is for"
-)]
 fn now() -> Moment {
     Moment(Instant::now())
 }

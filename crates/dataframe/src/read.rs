@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use esker_datasource::{CsvOptions, CsvSource};
+use esker_datasource::{CsvOptions, CsvSource, ParquetOptions, ParquetSource};
 use esker_datatypes::Result;
 use esker_logical_plan::Origin;
 
@@ -35,6 +35,55 @@ impl ExecutionContext {
 
     fn open_csv(&self, path: &Path, options: CsvOptions, origin: Origin) -> Result<DataFrame> {
         let source = CsvSource::open(path, options).map_err(|error| origin.annotate(error))?;
+        let name = source.name().to_owned();
+        Ok(self.scan(&name, Arc::new(source), origin))
+    }
+
+    /// Opens a Parquet file: reads its footer, or remembers it from an earlier time if the file has
+    /// not changed since. A query reads the columns it looks at, and leaves out the row groups in
+    /// which no row can pass its filters.
+    ///
+    /// Text is `Utf8View`, bytes are `BinaryView`, decimals are as wide as they are stored.
+    ///
+    /// # Errors
+    /// `Io` for a file that cannot be read, `Data` for one that is no Parquet file.
+    ///
+    /// ```no_run
+    /// use esker_dataframe::prelude::*;
+    ///
+    /// let ctx = ExecutionContext::new();
+    /// let orders = ctx.parquet("orders.parquet")?.filter(col("total").gt(1000));
+    /// println!("{}", orders.collect()?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[track_caller]
+    pub fn parquet(&self, path: impl AsRef<Path>) -> Result<DataFrame> {
+        let origin = Origin::caller("parquet");
+        self.open_parquet(path.as_ref(), ParquetOptions::default(), origin)
+    }
+
+    /// Opens a Parquet file that is to be read in another way.
+    ///
+    /// # Errors
+    /// Those of [`parquet`](Self::parquet).
+    #[track_caller]
+    pub fn parquet_with(
+        &self,
+        path: impl AsRef<Path>,
+        options: ParquetOptions,
+    ) -> Result<DataFrame> {
+        let origin = Origin::caller("parquet_with");
+        self.open_parquet(path.as_ref(), options, origin)
+    }
+
+    fn open_parquet(
+        &self,
+        path: &Path,
+        options: ParquetOptions,
+        origin: Origin,
+    ) -> Result<DataFrame> {
+        let source =
+            ParquetSource::open_with(path, options).map_err(|error| origin.annotate(error))?;
         let name = source.name().to_owned();
         Ok(self.scan(&name, Arc::new(source), origin))
     }

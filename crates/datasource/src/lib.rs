@@ -13,7 +13,7 @@
 //! answer: filters come as [`RowPredicate`](esker_logical_plan::RowPredicate)s. It starts no
 //! threads; the workers that call it are the runtime's.
 //!
-//! Start with [`CsvSource`]; `examples/datasource/read_csv.rs` reads a file by hand.
+//! Start with [`CsvSource`] and [`ParquetSource`]; `examples/datasource/read_csv.rs` reads a file by hand.
 
 /// Comma-separated values and their kin.
 mod csv;
@@ -21,7 +21,11 @@ mod csv;
 mod parquet;
 /// Bytes by position.
 mod read_at;
+/// What all formats do with filters.
+mod support;
 
 pub use csv::{CsvOptions, CsvSource};
-pub use parquet::{ParquetCompression, ParquetSink, ParquetWriteOptions};
+pub use parquet::{
+    ParquetCompression, ParquetOptions, ParquetSink, ParquetSource, ParquetWriteOptions,
+};
 pub use read_at::{FileReadAt, MemoryReadAt, ReadAt};

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use esker_datatypes::{Error, Result};
 
@@ -32,6 +33,14 @@ pub trait ReadAt: Send + Sync + Debug {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
 }
 
+/// The length of a file and when it was written last: while they are the same, so are its contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) len: u64,
+    /// `None` where the system does not say.
+    pub(crate) modified: Option<SystemTime>,
+}
+
 /// Reads until `buf` is full or the end is reached, and says how many bytes that were.
 pub(crate) fn read_full(source: &dyn ReadAt, offset: u64, buf: &mut [u8]) -> Result<usize> {
     let mut done = 0;
@@ -42,6 +51,12 @@ pub(crate) fn read_full(source: &dyn ReadAt, offset: u64, buf: &mut [u8]) -> Res
         }
     }
     Ok(done)
+}
+
+/// The stem of a file's name: what plan text calls the table.
+pub(crate) fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
 }
 
 /// A file, read by position.
@@ -77,6 +92,19 @@ impl FileReadAt {
     /// The path it was opened under.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What tells the contents apart from earlier and later ones.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn stamp(&self) -> Result<Stamp> {
+        let len = self.len()?;
+        let metadata = self.file.metadata().map_err(|e| Error::io(&self.path, e))?;
+        Ok(Stamp {
+            len,
+            modified: metadata.modified().ok(),
+        })
     }
 }
 

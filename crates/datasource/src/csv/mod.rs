@@ -33,8 +33,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use esker_datatypes::{Error, Precision, Result, Schema, SchemaRef};
-use esker_logical_expr::function::Volatility;
-use esker_logical_expr::{Expr, tree};
+use esker_logical_expr::Expr;
 use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
 
 use self::head::Head;
@@ -42,6 +41,8 @@ pub use self::options::CsvOptions;
 use self::reader::{CsvScan, ReadColumn, Shared};
 use self::split::{Cursor, SPLIT_BYTES};
 use self::token::Tokenizer;
+use crate::read_at::name_of;
+use crate::support::supports;
 use crate::{FileReadAt, ReadAt};
 
 /// A CSV file as a table.
@@ -133,11 +134,7 @@ impl CsvSource {
     ) -> Result<Self> {
         let len = file.len()?;
         let head = Head::read(file, len, &path, &options)?;
-        let name = path
-            .file_stem()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
+        let name = name_of(&path);
         Ok(Self {
             path,
             name,
@@ -185,15 +182,7 @@ impl TableSource for CsvSource {
 
     /// `Exact`, but for what gives another answer each time it is asked.
     fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
-        let volatile = |node: &Expr| match node {
-            Expr::Function(call) => call.function.properties().volatility == Volatility::Volatile,
-            _ => false,
-        };
-        let support = |filter: &&Expr| match tree::any(*filter, volatile) {
-            true => FilterPushdown::Unsupported,
-            false => FilterPushdown::Exact,
-        };
-        filters.iter().map(support).collect()
+        supports(filters)
     }
 
     fn scan(&self, request: ScanRequest) -> Result<Arc<dyn TableScan>> {

@@ -1,6 +1,349 @@
-//! Parquet files.
+//! Parquet: a parallel reader that decodes what a query looks at.
+//!
+//! A file's *footer* is read once and remembered ([`footer`]); it says which types the columns have
+//! ([`schema`]) and what their values can be ([`statistics`]). A scan hands out row groups, or
+//! pieces of large ones, in which rows may pass its filters ([`split`]). The worker that claimed
+//! one reads the bytes of the columns that it needs ([`chunks`]), decodes the columns of the filters
+//! first, each filter in turn ([`filter`]), then the others, for the rows that are left
+//! ([`deliver`]). Columns are decoded one by one ([`column`]) in portions of a batch ([`window`]).
 
+/// Bloom filters.
+mod bloom;
+/// Bytes of row groups.
+mod chunks;
+/// Decoding a column.
+mod column;
+/// Decoding what is left.
+mod deliver;
+/// Files and their contents.
+mod file;
+/// Filtering.
+mod filter;
+/// Footers.
+mod footer;
+/// What a user may set.
+mod options;
+/// Scans.
+mod reader;
+/// Types.
+mod schema;
+/// Pieces of files.
+mod split;
+/// Bounds.
+mod statistics;
+/// Portions of a split.
+mod window;
 /// Writing.
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
+use esker_datatypes::{
+    ColumnStatistics, Error, Field, Precision, Result, ScalarValue, Schema, SchemaRef,
+    TableStatistics,
+};
+use esker_logical_expr::Expr;
+use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
+
+use self::file::ParquetFile;
+pub use self::options::ParquetOptions;
+use self::reader::{ParquetScan, Shared};
+use self::split::Cursor;
+use self::statistics::{Folded, column_statistics};
 pub use self::writer::{ParquetCompression, ParquetSink, ParquetWriteOptions};
+use crate::ReadAt;
+use crate::read_at::name_of;
+use crate::support::supports;
+
+/// Of tables of more column chunks than this nothing is known of single columns: putting their
+/// statistics together would take longer than it helps.
+const MOST_CHUNKS: usize = 1 << 16;
+
+/// Row groups are not cut into pieces smaller than this, unless the options say so: pages at the
+/// borders are decompressed for both.
+const LEAST_ROWS: usize = 32 << 10;
+
+/// A Parquet file, or several with the same columns, as a table.
+///
+/// # Types
+/// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 or 64 bits are
+/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`. Everything else has
+/// the type that the [Arrow schema] beside the file's own names or that follows from the latter;
+/// nested columns pass through. Columns that Arrow held as dictionaries are shown as what they stand
+/// for; text that the file holds as a dictionary stays one inside of the engine.
+///
+/// # What is read
+/// The footer when the table is opened, unless it has been and the file is the same by size and
+/// time of change; then the columns that a query looks at, those of its filters first, and the
+/// others only where rows are left. Row groups that cannot hold a row that passes are left out. A
+/// file that changes between opening and reading is an error.
+///
+/// [Arrow schema]: https://arrow.apache.org/docs/format/Columnar.html
+///
+/// ```no_run
+/// use esker_datasource::ParquetSource;
+/// use esker_logical_plan::TableSource;
+///
+/// let source = ParquetSource::open("orders.parquet")?;
+/// println!("{}: {:?} rows", source.schema(), source.properties().statistics.rows);
+/// # Ok::<(), esker_datatypes::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ParquetSource {
+    name: String,
+    files: Vec<Arc<ParquetFile>>,
+    schema: SchemaRef,
+    options: ParquetOptions,
+    statistics: OnceLock<TableStatistics>,
+}
+
+impl ParquetSource {
+    /// The file at a path, or all files of a folder whose names end in `.parquet`, by name: reads
+    /// their footers.
+    ///
+    /// # Errors
+    /// `Io` naming the path; `Data` for a file that is no Parquet file, is cut short, or names a
+    /// column twice, for a folder without files, and for files whose columns differ, naming file
+    /// and column; `Unsupported` for encryption and types that Arrow does not have.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, ParquetOptions::default())
+    }
+
+    /// The file or folder at a path, read in another way.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: ParquetOptions) -> Result<Self> {
+        let path = path.as_ref();
+        if !path.is_dir() {
+            return Self::at_paths(name_of(path), &[path], options);
+        }
+        let files = files_of(path)?;
+        if files.is_empty() {
+            let message = "the folder has no file whose name ends in .parquet";
+            return Err(Error::data(message).in_file(path));
+        }
+        Self::at_paths(name_of(path), &files, options)
+    }
+
+    /// The rows of several files, in this order. All have the names and types of the first one.
+    ///
+    /// # Errors
+    /// `InvalidInput` without a file; else as [`open`](Self::open).
+    pub fn open_all(paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
+        let Some(first) = paths.first() else {
+            return Err(Error::invalid_input("a table of no files has no columns"));
+        };
+        Self::at_paths(name_of(first.as_ref()), paths, options)
+    }
+
+    fn at_paths(name: String, paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            files.push(Arc::new(ParquetFile::at_path(path.as_ref())?));
+        }
+        Self::of_files(name, files, options)
+    }
+
+    /// Bytes from anywhere. The path need not exist: it is what errors say, and its stem the name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn new(
+        bytes: Arc<dyn ReadAt>,
+        path: impl Into<PathBuf>,
+        options: ParquetOptions,
+    ) -> Result<Self> {
+        let path = path.into();
+        let name = name_of(&path);
+        let file = ParquetFile::of_bytes(bytes, path)?;
+        Self::of_files(name, vec![Arc::new(file)], options)
+    }
+
+    fn of_files(
+        name: String,
+        files: Vec<Arc<ParquetFile>>,
+        options: ParquetOptions,
+    ) -> Result<Self> {
+        Ok(Self {
+            name,
+            schema: Arc::new(Schema::from_arrow(&common_schema(&files)?)),
+            files,
+            options,
+            statistics: OnceLock::new(),
+        })
+    }
+
+    /// What the footers say of all rows.
+    fn known(&self) -> TableStatistics {
+        let (mut rows, mut bytes, mut chunks) = (0, 0, 0);
+        for file in &self.files {
+            rows += file.footer().total_rows();
+            bytes += file.len();
+            chunks += file.footer().row_groups() * self.schema.len();
+        }
+        let mut columns = Vec::new();
+        if self.options.prune && chunks <= MOST_CHUNKS {
+            let fields = self.schema.fields().iter().enumerate();
+            columns.extend(fields.map(|(i, field)| self.known_of(i, field)));
+        }
+        TableStatistics {
+            rows: Precision::Exact(rows),
+            bytes: Precision::Exact(bytes),
+            columns,
+        }
+    }
+
+    fn known_of(&self, column: usize, field: &Field) -> ColumnStatistics {
+        let mut folded = Folded::default();
+        for file in &self.files {
+            let footer = file.footer();
+            for row_group in 0..footer.row_groups() {
+                let group = column_statistics(footer, row_group, column);
+                let rows = footer.rows(row_group) as u64;
+                folded.add(group, rows, field.data_type());
+            }
+        }
+        folded.finish()
+    }
+
+    /// How many rows a split has at most: few enough that all workers have something to do.
+    fn split_rows(&self, workers: usize) -> usize {
+        let (mut groups, mut largest) = (0, 0);
+        for file in &self.files {
+            let footer = file.footer();
+            groups += footer.row_groups();
+            let rows = (0..footer.row_groups()).map(|group| footer.rows(group));
+            largest = largest.max(rows.max().unwrap_or(0));
+        }
+        let all = self.options.split_rows.max(1);
+        match workers.div_ceil(groups.max(1)) {
+            0 | 1 => all,
+            pieces => all.min(largest.div_ceil(pieces).max(LEAST_ROWS)),
+        }
+    }
+
+    /// The stem of the file's name, or the folder's: what plan text calls the table.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The files of a folder whose names end in `.parquet`, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io(folder, e))?.path();
+        if path.extension().is_some_and(|ending| ending == "parquet") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The columns of all files: those of the first one, which may hold nulls where any file's may.
+fn common_schema(files: &[Arc<ParquetFile>]) -> Result<ArrowSchema> {
+    let Some((first, others)) = files.split_first() else {
+        return Ok(ArrowSchema::empty());
+    };
+    let mut fields: Vec<ArrowField> = Vec::new();
+    fields.extend(
+        first
+            .footer()
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone()),
+    );
+    for file in others {
+        let found = file.footer().schema.fields();
+        let differs = |what: String| {
+            let message = format!("{what} '{}'", first.path().display());
+            Err(Error::data(message).in_file(file.path()))
+        };
+        if found.len() != fields.len() {
+            let (found, wanted) = (found.len(), fields.len());
+            return differs(format!("there are {found} columns, but {wanted} in"));
+        }
+        for (field, found) in fields.iter_mut().zip(found) {
+            if field.name() != found.name() {
+                let (found, wanted) = (found.name(), field.name());
+                return differs(format!("column '{found}' stands where '{wanted}' is in"));
+            }
+            if field.data_type() != found.data_type() {
+                let (name, found) = (found.name(), found.data_type());
+                let wanted = field.data_type();
+                return differs(format!("column '{name}' is {found}, but {wanted} in"));
+            }
+            let nullable = field.is_nullable() || found.is_nullable();
+            field.set_nullable(nullable);
+        }
+    }
+    Ok(ArrowSchema::new(fields))
+}
+
+impl TableSource for ParquetSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// The number of rows, exactly: a scan fails where a file is no longer what it was.
+    fn properties(&self) -> SourceProperties {
+        let mut properties = SourceProperties::default();
+        properties.statistics = self.statistics.get_or_init(|| self.known()).clone();
+        properties
+    }
+
+    /// `Exact`, but for what gives another answer each time it is asked.
+    fn supports_filters(&self, filters: &[&Expr], _columns: &Schema) -> Vec<FilterPushdown> {
+        supports(filters)
+    }
+
+    fn scan(&self, request: ScanRequest) -> Result<Arc<dyn TableScan>> {
+        let mut names = Vec::with_capacity(request.columns.len());
+        let mut absent = Vec::with_capacity(request.columns.len());
+        for &column in &request.columns {
+            let field = self.schema.field(column).ok_or_else(|| {
+                let of = self.schema.len();
+                Error::invalid_input(format!("column {column} of a file of {of}"))
+            })?;
+            names.push(field.name().to_string());
+            absent.push(ScalarValue::null(field.data_type()));
+        }
+        let used = request.filters.iter().flat_map(|f| f.predicate.columns());
+        let mut used = used.chain(&request.projection);
+        if let Some(slot) = used.find(|&&slot| slot >= names.len()) {
+            let of = names.len();
+            return Err(Error::internal(format!("column {slot} of a scan of {of}")));
+        }
+        let limit = request.limit.unwrap_or(u64::MAX);
+        // Where nothing is filtered, it is known how far a limit reaches.
+        let wanted = if request.filters.is_empty() || limit == 0 {
+            limit
+        } else {
+            u64::MAX
+        };
+        Ok(Arc::new(ParquetScan(Arc::new(Shared {
+            cursor: Mutex::new(Cursor::new(self.files.clone(), wanted)),
+            columns: request.columns,
+            names,
+            absent,
+            projection: request.projection,
+            filters: request.filters,
+            limit,
+            batch_size: request.batch_size.max(1),
+            prune: self.options.prune,
+            dictionaries: self.options.dictionaries,
+            split_rows: self.split_rows(request.query.threads()),
+            bytes_read: AtomicU64::new(0),
+        }))))
+    }
+}

@@ -1,0 +1,270 @@
+//! The bytes of a row group, as far as they are wanted, read once for all who read its rows.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Buf, Bytes};
+use esker_datatypes::{Error, Result};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::footer::{Footer, fill};
+use crate::read_at::ReadAt;
+
+/// Column chunks that lie side by side are read together up to this size.
+const MERGED: u64 = 4 << 20;
+/// How many bytes of buffers a reader keeps for later.
+const KEPT: usize = 64 << 20;
+
+/// The bytes of a row group.
+#[derive(Debug, Default)]
+pub(super) struct RowGroupBytes(Mutex<Loaded>);
+
+#[derive(Debug, Default)]
+struct Loaded {
+    /// The columns that are there, by position in the file.
+    columns: Vec<usize>,
+    blocks: Vec<Block>,
+}
+
+/// Bytes and where in the file they stand.
+#[derive(Clone, Debug)]
+struct Block {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl RowGroupBytes {
+    /// Reads those of the columns that are not there yet, and says how many bytes that were.
+    ///
+    /// # Errors
+    /// `Io`; `Data` for columns that do not lie within the file.
+    pub(super) fn load(
+        &self,
+        file: &dyn ReadAt,
+        len: u64,
+        footer: &Footer,
+        row_group: usize,
+        columns: &[usize],
+        pool: &mut Pool,
+    ) -> Result<u64> {
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let absent = columns.iter().filter(|&c| !loaded.columns.contains(c));
+        let absent: Vec<usize> = absent.copied().collect();
+        if absent.is_empty() {
+            return Ok(0);
+        }
+        let mut ranges = Vec::with_capacity(absent.len());
+        for (leaf, chunk) in footer.row_group(row_group)?.columns().iter().enumerate() {
+            let root = footer.plain.parquet_schema().get_column_root_idx(leaf);
+            if absent.contains(&root) {
+                let name = chunk.column_path().string();
+                ranges.push(range_of(chunk, len).map_err(|e| e.in_column(name))?);
+            }
+        }
+        let mut read = 0;
+        for range in merge(ranges) {
+            let mut buffer = pool.take((range.end - range.start) as usize);
+            fill(file, range.start, &mut buffer)?;
+            read += buffer.len() as u64;
+            loaded.blocks.push(Block {
+                start: range.start,
+                bytes: buffer.into(),
+            });
+        }
+        loaded.blocks.sort_unstable_by_key(|block| block.start);
+        loaded.columns.extend(absent);
+        Ok(read)
+    }
+
+    /// What is there, for a decoder.
+    pub(super) fn view(&self, len: u64) -> ChunkView {
+        let loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ChunkView {
+            len,
+            blocks: loaded.blocks.as_slice().into(),
+        }
+    }
+
+    /// Gives the buffers back, when nobody else reads them.
+    pub(super) fn recycle(self: Arc<Self>, pool: &mut Pool) {
+        if let Some(Self(loaded)) = Arc::into_inner(self) {
+            let loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
+            for block in loaded.blocks {
+                pool.give(block.bytes);
+            }
+        }
+    }
+}
+
+/// Where the bytes of a column chunk stand, dictionary included.
+///
+/// # Errors
+/// `Data` when that is not within a file of `len` bytes.
+fn range_of(chunk: &ColumnChunkMetaData, len: u64) -> Result<Range<u64>> {
+    if chunk.file_path().is_some() {
+        return Err(Error::unsupported("columns that stand in another file"));
+    }
+    let data = chunk.data_page_offset();
+    // Some old writers say 0 for none.
+    let dictionary = chunk.dictionary_page_offset().filter(|&offset| offset > 0);
+    let start = dictionary.map_or(data, |dictionary| dictionary.min(data));
+    let size = chunk.compressed_size();
+    let range = u64::try_from(start).ok().zip(u64::try_from(size).ok());
+    let range = range.and_then(|(start, size)| Some(start..start.checked_add(size)?));
+    range.filter(|range| range.end <= len).ok_or_else(|| {
+        let message = format!("the column has {size} bytes at {start} in a file of {len}");
+        Error::data(message)
+    })
+}
+
+/// Ranges that follow on each other as one.
+fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if last.end == range.start && range.end - last.start <= MERGED => {
+                last.end = range.end;
+            }
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Bytes of a row group as its decoders see them: a file of which only a part is there.
+#[derive(Clone, Debug)]
+pub(super) struct ChunkView {
+    len: u64,
+    blocks: Arc<[Block]>,
+}
+
+impl ChunkView {
+    /// The bytes from `start` on, as far as they are there.
+    fn rest(&self, start: u64) -> Option<Bytes> {
+        let next = self.blocks.partition_point(|block| block.start <= start);
+        let block = self.blocks.get(next.checked_sub(1)?)?;
+        let offset = usize::try_from(start - block.start).ok()?;
+        (offset < block.bytes.len()).then(|| block.bytes.slice(offset..))
+    }
+}
+
+impl Length for ChunkView {
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl ChunkReader for ChunkView {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        let absent = || ParquetError::General(format!("no page at {start} in the column's bytes"));
+        Ok(self.rest(start).ok_or_else(absent)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        let rest = self.rest(start).filter(|rest| rest.len() >= length);
+        let Some(rest) = rest else {
+            let message = format!("a page of {length} bytes at {start} is not in the column's");
+            return Err(ParquetError::General(message));
+        };
+        Ok(rest.slice(..length))
+    }
+}
+
+/// Buffers that were read into before.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    free: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Pool {
+    /// A buffer of `len` bytes, whatever they are.
+    fn take(&mut self, len: usize) -> Vec<u8> {
+        let fits = self.free.iter().rposition(|free| free.capacity() >= len);
+        let mut buffer = match fits {
+            Some(at) => self.free.swap_remove(at),
+            None => Vec::new(),
+        };
+        self.bytes -= buffer.capacity();
+        buffer.resize(len, 0);
+        buffer
+    }
+
+    fn give(&mut self, bytes: Bytes) {
+        if bytes.is_unique() {
+            let buffer = Vec::from(bytes);
+            if self.bytes + buffer.capacity() <= KEPT {
+                self.bytes += buffer.capacity();
+                self.free.push(buffer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_read_together() {
+        let check = |ranges: &[(u64, u64)], want: &[(u64, u64)]| {
+            let merged = merge(ranges.iter().map(|&(start, end)| start..end).collect());
+            let merged: Vec<(u64, u64)> = merged.iter().map(|r| (r.start, r.end)).collect();
+            assert_eq!(merged, want);
+        };
+        check(&[], &[]);
+        check(&[(5, 9), (0, 5)], &[(0, 9)]);
+        check(&[(0, 5), (6, 9)], &[(0, 5), (6, 9)]);
+        let full = [(0, MERGED), (MERGED, MERGED + 1)];
+        check(&full, &full);
+    }
+
+    #[test]
+    fn views_show_what_is_there() {
+        let block = |start, text: &'static str| Block {
+            start,
+            bytes: Bytes::from_static(text.as_bytes()),
+        };
+        let view = ChunkView {
+            len: 100,
+            blocks: [block(10, "abc"), block(20, "defg")].into(),
+        };
+        let check = |start, length, want: Option<&str>| {
+            let found = view.get_bytes(start, length).ok();
+            assert_eq!(found.as_deref(), want.map(str::as_bytes), "{start}");
+        };
+        check(10, 3, Some("abc"));
+        check(11, 2, Some("bc"));
+        check(21, 2, Some("ef"));
+        check(0, 0, Some(""));
+        check(9, 1, None);
+        check(11, 3, None);
+        check(13, 1, None);
+        check(24, 1, None);
+        assert!(view.get_read(13).is_err() && view.get_read(23).is_ok());
+    }
+
+    #[test]
+    fn buffers_come_back() {
+        let mut pool = Pool::default();
+        let shared = Bytes::from(pool.take(1000));
+        let other = shared.slice(3..);
+        pool.give(shared);
+        assert!(pool.free.is_empty() && other.len() == 997);
+        let buffer = pool.take(1000);
+        let at = buffer.as_ptr();
+        pool.give(buffer.into());
+        assert_eq!(pool.bytes, 1000);
+        let again = pool.take(900);
+        assert!(again.as_ptr() == at && again.len() == 900);
+        assert_eq!(pool.bytes, 0);
+    }
+}

@@ -1,0 +1,185 @@
+//! One column of a row group, decoded batch by batch.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{DataType, Int32Type};
+use arrow::error::ArrowError;
+use esker_datatypes::{Column, Error, Result, ScalarValue};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
+};
+use parquet::basic::{Encoding, PageType};
+use parquet::file::metadata::ColumnChunkMetaData;
+
+use super::chunks::ChunkView;
+use super::footer::{Footer, blame};
+
+/// A dictionary of more values than this share of the rows is given up: codes would save nothing.
+const ROWS_PER_VALUE: usize = 4;
+
+/// Reads a column of a row group.
+pub(super) struct ColumnReader {
+    batches: ParquetRecordBatchReader,
+    data_type: DataType,
+    /// How many rows the row group has.
+    group_rows: usize,
+    /// The dictionary as it came, and as views.
+    dictionary: Option<(ArrayRef, ArrayRef)>,
+}
+
+impl ColumnReader {
+    /// Reads the selected rows (or all) of a column, by its position in the file.
+    ///
+    /// # Errors
+    /// `Data`, `Unsupported`.
+    pub(super) fn open(
+        footer: &Footer,
+        row_group: usize,
+        column: usize,
+        chunks: ChunkView,
+        rows: Rows,
+        keep_dictionary: bool,
+    ) -> Result<Self> {
+        let field = footer.schema.fields().get(column);
+        let field = field.ok_or_else(|| Error::internal(format!("no column {column}")))?;
+        let coded = keep_dictionary
+            && *field.data_type() == DataType::Utf8View
+            && footer
+                .flat_chunk(row_group, column)
+                .is_some_and(|(_, chunk)| is_dictionary(chunk));
+        let metadata = if coded { &footer.coded } else { &footer.plain };
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
+                .with_batch_size(rows.at_once)
+                .with_row_groups(vec![row_group])
+                .with_projection(mask)
+                .with_row_selection_policy(RowSelectionPolicy::Selectors);
+        if let Some(selection) = rows.selection {
+            builder = builder.with_row_selection(selection);
+        }
+        Ok(Self {
+            batches: builder.build().map_err(blame)?,
+            data_type: field.data_type().clone(),
+            group_rows: footer.rows(row_group),
+            dictionary: None,
+        })
+    }
+
+    /// The next `rows` rows, which are as many as a batch has or those that are left.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(super) fn next(&mut self, rows: usize) -> Result<Column> {
+        let batch = match self.batches.next() {
+            Some(Ok(batch)) => batch,
+            Some(Err(ArrowError::ParquetError(message))) => {
+                let message = message.trim_start_matches("Parquet error: ");
+                return Err(Error::data(message));
+            }
+            Some(Err(error)) => return Err(Error::data(error.to_string())),
+            None => {
+                let message = format!("the column ends {rows} rows before its row group");
+                return Err(Error::data(message));
+            }
+        };
+        let found = batch.num_rows();
+        if found != rows {
+            let message =
+                format!("the column has fewer rows than its row group: {found} of {rows}");
+            return Err(Error::data(message));
+        }
+        let [array] = batch.columns() else {
+            let count = batch.num_columns();
+            return Err(Error::internal(format!(
+                "{count} columns were read for one"
+            )));
+        };
+        let column = match array.as_dictionary_opt::<Int32Type>() {
+            None => Column::from_arrow(array)?,
+            Some(coded) => {
+                let (codes, nulls) = (coded.keys().values(), coded.keys().nulls().cloned());
+                // Same width, and none is negative: the decoder has checked them.
+                let codes = ScalarBuffer::new(codes.inner().clone(), 0, codes.len());
+                self.decode(UInt32Array::new(codes, nulls), coded.values())?
+            }
+        };
+        if *column.data_type() != self.data_type {
+            return Err(Error::internal(format!(
+                "{} was read where {} was asked for",
+                column.data_type(),
+                self.data_type
+            )));
+        }
+        Ok(column)
+    }
+
+    /// A column of codes and the texts they stand for.
+    fn decode(&mut self, codes: UInt32Array, values: &ArrayRef) -> Result<Column> {
+        let known = self.dictionary.as_ref();
+        let views = match known.filter(|(known, _)| Arc::ptr_eq(known, values)) {
+            Some((_, views)) => Arc::clone(views),
+            None => {
+                let texts = values.as_string_opt::<i32>().ok_or_else(|| {
+                    let found = values.data_type();
+                    Error::internal(format!("a dictionary of {found} was read for one of texts"))
+                })?;
+                let views: ArrayRef = Arc::new(StringViewArray::from(texts));
+                self.dictionary = Some((Arc::clone(values), Arc::clone(&views)));
+                views
+            }
+        };
+        if views.is_empty() {
+            if codes.null_count() < codes.len() {
+                return Err(Error::data("codes into a dictionary without values"));
+            }
+            let null = ScalarValue::null(&DataType::Utf8View);
+            return Ok(Column::constant(null, codes.len()));
+        }
+        let column = Column::dictionary(codes, Arc::clone(&views));
+        if views.len() > self.group_rows / ROWS_PER_VALUE {
+            return Ok(Column::flat(column.to_flat()));
+        }
+        Ok(column)
+    }
+}
+
+/// Which rows a column reader reads, and in which portions.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    pub(super) at_once: usize,
+    /// All when absent.
+    pub(super) selection: Option<RowSelection>,
+}
+
+/// Whether all values of a column chunk are codes into its dictionary.
+fn is_dictionary(chunk: &ColumnChunkMetaData) -> bool {
+    if chunk.dictionary_page_offset().is_none() {
+        return false;
+    }
+    let of_codes = |e: Encoding| matches!(e, Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY);
+    if let Some(data_pages) = chunk.page_encoding_stats_mask() {
+        return data_pages.encodings().all(of_codes);
+    }
+    if let Some(pages) = chunk.page_encoding_stats() {
+        let is_data = |page: PageType| matches!(page, PageType::DATA_PAGE | PageType::DATA_PAGE_V2);
+        let mut data = pages
+            .iter()
+            .filter(|page| page.count > 0 && is_data(page.page_type));
+        return data.all(|page| of_codes(page.encoding));
+    }
+    // Without counts: levels are RLE or BIT_PACKED, a dictionary page of new writers is PLAIN and
+    // so would be the data behind it, so only those of old writers can be told.
+    #[expect(deprecated, reason = "old writers packed their levels so")]
+    let is_level = |e: Encoding| matches!(e, Encoding::RLE | Encoding::BIT_PACKED);
+    chunk.encodings().all(|e| of_codes(e) || is_level(e))
+}
+
+impl std::fmt::Debug for ColumnReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ColumnReader({})", self.data_type)
+    }
+}

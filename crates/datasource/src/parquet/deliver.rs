@@ -1,0 +1,214 @@
+//! What a split delivers: the rows that passed, with the columns that were not needed to know so.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use esker_datatypes::{Column, Error, Result, Selection};
+use esker_runtime::TaskContext;
+
+use super::chunks::Pool;
+use super::column::{ColumnReader, Rows};
+use super::filter::{Filtered, absent, filter, recycle};
+use super::reader::Shared;
+use super::split::Split;
+use super::window::{Window, gather, selected_runs, selection_of, whole};
+
+/// Single rows are decoded where at most one in so many is selected,
+const SPARSE: usize = 4;
+/// and a run of them is at least so short of its neighbours: skipping costs a little each time.
+const ROWS_PER_RUN: usize = 16;
+
+/// The rows of a split that are still to be delivered.
+pub(super) struct Delivery {
+    windows: VecDeque<Window>,
+    /// Which columns the windows hold.
+    decoded: Vec<bool>,
+    /// The others, where they are delivered.
+    rest: Vec<(usize, ColumnReader)>,
+    /// Where the rows are that the readers give, when they give selected ones only.
+    sparse: Option<Sparse>,
+}
+
+/// Selected rows, by the number of the window and the row in it.
+struct Sparse {
+    places: Vec<(usize, usize)>,
+    at: usize,
+}
+
+impl Delivery {
+    /// Finds the rows that pass the filters and prepares to read the rest of them.
+    ///
+    /// # Errors
+    /// `Io`, `Data`, `Cancelled`; `Evaluation` of a filter.
+    pub(super) fn start(
+        shared: &Shared,
+        split: &Split,
+        pool: &mut Pool,
+        cx: &mut TaskContext,
+    ) -> Result<Self> {
+        let left = usize::try_from(shared.limit).unwrap_or(usize::MAX);
+        let Filtered {
+            mut windows,
+            decoded,
+        } = if split.filters.is_empty() {
+            let start = split.rows.start;
+            let end = split.rows.end.min(start.saturating_add(left));
+            Filtered {
+                windows: Window::cut(start..end, shared.batch_size).collect(),
+                decoded: vec![false; shared.columns.len()],
+            }
+        } else {
+            filter(shared, split, shared.limit, pool, cx)?
+        };
+        keep_first(&mut windows, left);
+        let mut slots: Vec<usize> = shared.projection.clone();
+        slots.retain(|&slot| decoded.get(slot) == Some(&false));
+        slots.sort_unstable();
+        slots.dedup();
+        let mut delivery = Self {
+            windows: windows.into(),
+            decoded,
+            rest: Vec::with_capacity(slots.len()),
+            sparse: None,
+        };
+        if delivery.windows.is_empty() || slots.is_empty() {
+            return Ok(delivery);
+        }
+        shared.load(split, &slots, pool, cx)?;
+        let group_rows = split.file.footer().rows(split.row_group);
+        let mut rows = Rows {
+            at_once: shared.batch_size,
+            selection: whole(&delivery.windows, group_rows),
+        };
+        if let Some(runs) = delivery.sparse_runs() {
+            rows.selection = Some(selection_of(&runs));
+            let windows = delivery.windows.iter().enumerate();
+            let places = windows.flat_map(|(i, w)| w.selection.iter().map(move |row| (i, row)));
+            delivery.sparse = Some(Sparse {
+                places: places.collect(),
+                at: 0,
+            });
+        }
+        for slot in slots {
+            let reader = shared.open_column(split, slot, rows.clone())?;
+            delivery.rest.push((slot, reader));
+        }
+        Ok(delivery)
+    }
+
+    /// The runs of the selected rows, when it pays to decode these alone.
+    fn sparse_runs(&self) -> Option<Vec<Range<usize>>> {
+        let all: usize = self.windows.iter().map(|window| window.rows).sum();
+        let selected: usize = self.windows.iter().map(|w| w.selection.count()).sum();
+        if selected * SPARSE > all {
+            return None;
+        }
+        let runs = selected_runs(&self.windows);
+        (runs.len() * ROWS_PER_RUN <= all).then_some(runs)
+    }
+
+    /// Whether all has been given.
+    pub(super) fn is_finished(&self) -> bool {
+        match &self.sparse {
+            Some(sparse) => sparse.at == sparse.places.len(),
+            None => self.windows.is_empty(),
+        }
+    }
+
+    /// The next rows: the delivered columns and which of their rows count.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(super) fn next(
+        &mut self,
+        shared: &Shared,
+        split: &Split,
+        cx: &mut TaskContext,
+    ) -> Result<Option<(Vec<Column>, Selection)>> {
+        if self.is_finished() {
+            return Ok(None);
+        }
+        match self.sparse {
+            Some(_) => self.next_selected(shared, split).map(Some),
+            None => self.next_window(shared, split, cx),
+        }
+    }
+
+    /// A window, with its selection.
+    fn next_window(
+        &mut self,
+        shared: &Shared,
+        split: &Split,
+        cx: &mut TaskContext,
+    ) -> Result<Option<(Vec<Column>, Selection)>> {
+        let Some(mut window) = self.windows.pop_front() else {
+            return Ok(None);
+        };
+        if window.columns.is_empty() {
+            window.columns = absent(&shared.absent, window.rows);
+        }
+        for (slot, reader) in &mut self.rest {
+            let column = shared.next_column(split, *slot, reader, window.rows)?;
+            if let Some(place) = window.columns.get_mut(*slot) {
+                *place = column;
+            }
+        }
+        let mut delivered = Vec::with_capacity(shared.projection.len());
+        for &slot in &shared.projection {
+            let column = window.columns.get(slot);
+            delivered.push(column.ok_or_else(|| astray(slot))?.clone());
+        }
+        let selection = std::mem::replace(&mut window.selection, Selection::all(0));
+        recycle(window, cx);
+        Ok(Some((delivered, selection)))
+    }
+
+    /// Selected rows of any number of windows.
+    fn next_selected(
+        &mut self,
+        shared: &Shared,
+        split: &Split,
+    ) -> Result<(Vec<Column>, Selection)> {
+        let Some(Sparse { places, at }) = &mut self.sparse else {
+            return Err(Error::internal("no rows are selected"));
+        };
+        let end = places.len().min(*at + shared.batch_size);
+        let places = places.get_mut(*at..end).unwrap_or_default();
+        *at = end;
+        let rows = places.len();
+        let mut rest = Vec::with_capacity(self.rest.len());
+        for (slot, reader) in &mut self.rest {
+            rest.push((*slot, shared.next_column(split, *slot, reader, rows)?));
+        }
+        // Of the windows only those that the rows are in, counted from the first of them.
+        let first = places.first().map_or(0, |place| place.0);
+        let last = places.last().map_or(0, |place| place.0);
+        places.iter_mut().for_each(|place| place.0 -= first);
+        let windows = self.windows.make_contiguous();
+        let windows = windows.get(first..=last).unwrap_or_default();
+        let mut delivered = Vec::with_capacity(shared.projection.len());
+        for &slot in &shared.projection {
+            if self.decoded.get(slot) == Some(&true) {
+                delivered.push(gather(windows, slot, places)?);
+                continue;
+            }
+            let column = rest.iter().find(|(of, _)| *of == slot);
+            delivered.push(column.ok_or_else(|| astray(slot))?.1.clone());
+        }
+        Ok((delivered, Selection::all(rows)))
+    }
+}
+
+/// Keeps the first `count` selected rows.
+fn keep_first(windows: &mut Vec<Window>, count: usize) {
+    let mut left = count;
+    windows.retain_mut(|window| {
+        window.selection.slice(0, left);
+        left -= window.selection.count();
+        !window.selection.is_none()
+    });
+}
+
+fn astray(slot: usize) -> Error {
+    Error::internal(format!("column {slot} of a scan has not been read"))
+}

@@ -1,0 +1,156 @@
+//! The filters of a scan over a split: their columns first, each filter in turn.
+
+use esker_datatypes::{Batch, Column, Error, Result, ScalarValue, Selection};
+use esker_runtime::TaskContext;
+
+use super::chunks::Pool;
+use super::column::Rows;
+use super::reader::Shared;
+use super::split::Split;
+use super::window::{Window, whole};
+
+/// Filters that are tried together, and the columns that have to be decoded for them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Stage {
+    filters: Vec<usize>,
+    columns: Vec<usize>,
+}
+
+/// The windows of a split in which rows pass, and which columns have been decoded in them.
+pub(super) struct Filtered {
+    pub(super) windows: Vec<Window>,
+    pub(super) decoded: Vec<bool>,
+}
+
+/// Tries the split's filters, until `wanted` rows have passed or all have been tried.
+///
+/// # Errors
+/// `Io`, `Data`, `Cancelled`; `Evaluation` of a filter.
+pub(super) fn filter(
+    shared: &Shared,
+    split: &Split,
+    wanted: u64,
+    pool: &mut Pool,
+    cx: &mut TaskContext,
+) -> Result<Filtered> {
+    let batch_size = shared.batch_size;
+    let mut windows: Vec<Window> = Window::cut(split.rows.clone(), batch_size).collect();
+    let mut decoded = vec![false; shared.columns.len()];
+    // With few rows wanted, all filters are tried on a window before the next is looked at.
+    let stages = stages(shared, split, shared.limit < u64::MAX);
+    for (i, stage) in stages.iter().enumerate() {
+        let last = i + 1 == stages.len();
+        shared.load(split, &stage.columns, pool, cx)?;
+        let group_rows = split.file.footer().rows(split.row_group);
+        let rows = Rows {
+            at_once: batch_size,
+            selection: whole(&windows, group_rows),
+        };
+        let mut readers = Vec::with_capacity(stage.columns.len());
+        for &slot in &stage.columns {
+            readers.push((slot, shared.open_column(split, slot, rows.clone())?));
+            if let Some(decoded) = decoded.get_mut(slot) {
+                *decoded = true;
+            }
+        }
+        let mut passed = Vec::with_capacity(windows.len());
+        let mut count = 0;
+        for mut window in windows {
+            cx.query.cancel_token().check()?;
+            if window.columns.is_empty() {
+                window.columns = absent(&shared.absent, window.rows);
+            }
+            for (slot, reader) in &mut readers {
+                let column = shared.next_column(split, *slot, reader, window.rows)?;
+                if let Some(place) = window.columns.get_mut(*slot) {
+                    *place = column;
+                }
+            }
+            try_filters(shared, split, stage, &mut window, cx)?;
+            if window.selection.is_none() {
+                recycle(window, cx);
+                continue;
+            }
+            count += window.selection.count() as u64;
+            passed.push(window);
+            if last && count >= wanted {
+                break;
+            }
+        }
+        windows = passed;
+        if windows.is_empty() {
+            break;
+        }
+    }
+    Ok(Filtered { windows, decoded })
+}
+
+/// Gives back the buffers of a window.
+pub(super) fn recycle(window: Window, cx: &mut TaskContext) {
+    let columns = window.columns.into_iter();
+    columns.for_each(|column| cx.buffers.recycle_column(column));
+}
+
+/// Nulls for each column.
+pub(super) fn absent(nulls: &[ScalarValue], rows: usize) -> Vec<Column> {
+    let nulls = nulls.iter();
+    nulls
+        .map(|null| Column::constant(null.clone(), rows))
+        .collect()
+}
+
+/// The filters of a split, cut where one needs columns that the ones before do not.
+fn stages(shared: &Shared, split: &Split, at_once: bool) -> Vec<Stage> {
+    let mut seen = vec![false; shared.columns.len()];
+    let mut stages: Vec<Stage> = Vec::new();
+    for &filter in &split.filters {
+        let Some(scan_filter) = shared.filters.get(filter) else {
+            continue;
+        };
+        let mut columns = Vec::new();
+        for &column in scan_filter.predicate.columns() {
+            if let Some(seen) = seen.get_mut(column).filter(|seen| !**seen) {
+                *seen = true;
+                columns.push(column);
+            }
+        }
+        match stages.last_mut() {
+            Some(stage) if columns.is_empty() || at_once => {
+                stage.filters.push(filter);
+                stage.columns.extend(columns);
+            }
+            _ => stages.push(Stage {
+                filters: vec![filter],
+                columns,
+            }),
+        }
+    }
+    stages
+}
+
+/// Narrows the window's selection by the filters of a stage.
+fn try_filters(
+    shared: &Shared,
+    split: &Split,
+    stage: &Stage,
+    window: &mut Window,
+    cx: &mut TaskContext,
+) -> Result<()> {
+    let columns = std::mem::take(&mut window.columns);
+    let batch = Batch::new(columns, window.rows);
+    let mut selection = std::mem::replace(&mut window.selection, Selection::all(0));
+    for &filter in &stage.filters {
+        if selection.is_none() {
+            break;
+        }
+        let filter = shared.filters.get(filter);
+        let filter = filter.ok_or_else(|| Error::internal("a filter that a scan has not"))?;
+        filter
+            .predicate
+            .select(&batch, &mut selection, &mut cx.buffers)
+            .map_err(|e| split.blame(e))?;
+    }
+    window.columns = batch.into_parts().0;
+    window.selection = selection;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The types that the columns of a file are shown as, and read as.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef as ArrowSchemaRef};
+use esker_datatypes::{Error, Result};
+use parquet::basic::{ConvertedType, Type as PhysicalType};
+use parquet::schema::types::{SchemaDescriptor, Type};
+
+/// The columns of a file as the table shows them, from those that the decoder would show: text and
+/// bytes as views, decimals no wider than they are stored, dictionaries as what they stand for.
+///
+/// # Errors
+/// `Data` for a file that names a column twice.
+pub(super) fn declared_schema(
+    inferred: &ArrowSchema,
+    parquet: &SchemaDescriptor,
+) -> Result<ArrowSchemaRef> {
+    let mut names = HashSet::new();
+    let mut fields = Vec::with_capacity(inferred.fields().len());
+    for (field, stored) in inferred.fields().iter().zip(roots(parquet)) {
+        if !names.insert(field.name()) {
+            let message = format!("the file has two columns '{}'", field.name());
+            return Err(Error::data(message));
+        }
+        let data_type = declared(field.data_type(), physical(stored));
+        fields.push(field.as_ref().clone().with_data_type(data_type));
+    }
+    Ok(Arc::new(ArrowSchema::new(fields)))
+}
+
+/// The same columns, but text as codes into a dictionary.
+pub(super) fn coded_schema(
+    declared: &ArrowSchemaRef,
+    parquet: &SchemaDescriptor,
+) -> ArrowSchemaRef {
+    let code = |(field, stored): (&Arc<Field>, &Arc<Type>)| {
+        // The decoder takes the type of a dictionary's values from this old annotation alone.
+        let text = stored.is_primitive()
+            && stored.get_basic_info().converted_type() == ConvertedType::UTF8
+            && *field.data_type() == DataType::Utf8View;
+        if !text {
+            return field.as_ref().clone();
+        }
+        let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        field.as_ref().clone().with_data_type(coded)
+    };
+    let fields = declared.fields().iter().zip(roots(parquet)).map(code);
+    Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The columns of a file, each with what is nested in it.
+fn roots(parquet: &SchemaDescriptor) -> &[Arc<Type>] {
+    parquet.root_schema().get_fields()
+}
+
+fn physical(stored: &Type) -> Option<PhysicalType> {
+    stored.is_primitive().then(|| stored.get_physical_type())
+}
+
+fn declared(inferred: &DataType, stored: Option<PhysicalType>) -> DataType {
+    match (inferred, stored) {
+        (DataType::Utf8 | DataType::LargeUtf8, _) => DataType::Utf8View,
+        (DataType::Binary | DataType::LargeBinary, _) => DataType::BinaryView,
+        (DataType::Dictionary(_, values), _) => declared(values, stored),
+        (&DataType::Decimal128(precision @ ..=9, scale), Some(PhysicalType::INT32)) => {
+            DataType::Decimal32(precision, scale)
+        }
+        (&DataType::Decimal128(precision @ ..=18, scale), Some(PhysicalType::INT64)) => {
+            DataType::Decimal64(precision, scale)
+        }
+        _ => inferred.clone(),
+    }
+}

@@ -1,0 +1,167 @@
+//! The splits of a scan: row groups, or pieces of them, in the order of the files.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use esker_datatypes::{Error, Result};
+use esker_logical_plan::{ScanFilter, Verdict};
+
+use super::chunks::RowGroupBytes;
+use super::file::{OpenFile, ParquetFile};
+use super::statistics::GroupStatistics;
+
+/// Some rows of a row group.
+#[derive(Clone, Debug)]
+pub(super) struct Split {
+    pub(super) file: OpenFile,
+    pub(super) row_group: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) bytes: Arc<RowGroupBytes>,
+    /// The filters that are to be tried, by position; the others let all of these rows pass.
+    pub(super) filters: Vec<usize>,
+}
+
+impl Split {
+    /// An error with the place where it happened.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        error.at_row_group(self.row_group).in_file(self.file.path())
+    }
+}
+
+/// Where the next split starts.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    files: Vec<Arc<ParquetFile>>,
+    /// The file that is read, once it is open.
+    open: Option<OpenFile>,
+    file: usize,
+    row_group: usize,
+    /// The first row of the row group that is in no split yet.
+    row: usize,
+    bytes: Arc<RowGroupBytes>,
+    /// Whether a split holds some of its rows.
+    taken: bool,
+    splits: u64,
+    /// How many rows may be planned still.
+    wanted: u64,
+    counts: Counts,
+}
+
+/// What a scan did with the row groups.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) row_groups: u64,
+    /// Those of which no row was read.
+    pub(super) pruned: u64,
+}
+
+/// What a cursor needs to know of its scan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan<'a> {
+    /// The columns that are read, by position in the file.
+    pub(super) columns: &'a [usize],
+    pub(super) filters: &'a [ScanFilter],
+    pub(super) prune: bool,
+    pub(super) split_rows: usize,
+}
+
+impl Cursor {
+    /// At the first row of the files; no more splits once these hold `wanted` rows.
+    pub(super) fn new(files: Vec<Arc<ParquetFile>>, wanted: u64) -> Self {
+        Self {
+            files,
+            open: None,
+            file: 0,
+            row_group: 0,
+            row: 0,
+            bytes: Arc::default(),
+            taken: false,
+            splits: 0,
+            wanted,
+            counts: Counts::default(),
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The number of the next split, and at the end that of all.
+    pub(super) fn splits(&self) -> u64 {
+        self.splits
+    }
+
+    /// The next split in which rows may pass.
+    ///
+    /// # Errors
+    /// `Io`, `Data`.
+    pub(super) fn next(&mut self, plan: Plan<'_>) -> Result<Option<Split>> {
+        while self.wanted > 0 {
+            let Some(file) = self.files.get(self.file) else {
+                return Ok(None);
+            };
+            let footer = file.footer();
+            if self.row_group >= footer.row_groups() {
+                self.open = None;
+                self.file += 1;
+                self.row_group = 0;
+                continue;
+            }
+            let group_rows = footer.rows(self.row_group);
+            let open = match &self.open {
+                Some(open) => open.clone(),
+                None => self.open.insert(OpenFile::open(file)?).clone(),
+            };
+            if self.row == 0 {
+                self.counts.row_groups += 1;
+                self.bytes = Arc::default();
+                self.taken = false;
+            }
+            // Pieces of about the same size.
+            let pieces = group_rows.div_ceil(plan.split_rows).max(1);
+            let end = group_rows.min(self.row + group_rows.div_ceil(pieces));
+            let split = Split {
+                row_group: self.row_group,
+                rows: self.row..end,
+                bytes: Arc::clone(&self.bytes),
+                filters: Vec::new(),
+                file: open,
+            };
+            let split = prune(split, plan);
+            self.taken |= split.is_some();
+            self.row = end;
+            if end == group_rows {
+                self.row = 0;
+                self.row_group += 1;
+                self.bytes = Arc::default();
+                self.counts.pruned += u64::from(!self.taken);
+            }
+            if let Some(split) = split {
+                self.wanted = self.wanted.saturating_sub(split.rows.len() as u64);
+                self.splits += 1;
+                return Ok(Some(split));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The split with the filters that have to be tried; `None` when no row can pass.
+fn prune(mut split: Split, plan: Plan<'_>) -> Option<Split> {
+    if split.rows.is_empty() {
+        return None;
+    }
+    let statistics = GroupStatistics::new(&split.file, split.row_group, plan.columns);
+    for (i, filter) in plan.filters.iter().enumerate() {
+        let verdict = match plan.prune {
+            true => filter.predicate.prune(&statistics),
+            false => Verdict::Maybe,
+        };
+        match verdict {
+            Verdict::Drop => return None,
+            Verdict::Maybe => split.filters.push(i),
+            Verdict::AllPass => {}
+        }
+    }
+    Some(split)
+}

@@ -1,0 +1,235 @@
+//! Windows: the rows of a split in portions of a batch, narrowed by filters.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::compute;
+use arrow::datatypes::UInt32Type;
+use esker_datatypes::{Column, Encoding, Error, Result, Selection};
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+
+/// As many neighbouring rows of a row group as a batch has, or fewer at the end of a split.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// The first of them, counted in the row group.
+    pub(super) start: usize,
+    pub(super) rows: usize,
+    /// Those that passed the filters so far.
+    pub(super) selection: Selection,
+    /// One column for each that the scan reads; what has not been decoded is null throughout.
+    pub(super) columns: Vec<Column>,
+}
+
+impl Window {
+    /// The windows of these rows, without columns.
+    pub(super) fn cut(rows: Range<usize>, batch_size: usize) -> impl Iterator<Item = Self> {
+        rows.clone().step_by(batch_size).map(move |start| {
+            let count = batch_size.min(rows.end - start);
+            Self {
+                start,
+                rows: count,
+                selection: Selection::all(count),
+                columns: Vec::new(),
+            }
+        })
+    }
+}
+
+/// The rows of the windows, selected or not; `None` when these are all rows of a row group of
+/// `group_rows`.
+pub(super) fn whole<'a>(
+    windows: impl IntoIterator<Item = &'a Window>,
+    group_rows: usize,
+) -> Option<RowSelection> {
+    let runs = windows.into_iter().map(|w| w.start..w.start + w.rows);
+    let runs = join(runs);
+    let all = matches!(runs.as_slice(), [run] if *run == (0..group_rows));
+    (!all).then(|| selection_of(&runs))
+}
+
+/// The selected rows of the windows, in runs.
+pub(super) fn selected_runs<'a>(
+    windows: impl IntoIterator<Item = &'a Window>,
+) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for window in windows {
+        match window.selection.rows() {
+            None => push(&mut runs, window.start..window.start + window.rows),
+            Some(rows) => {
+                for &row in rows {
+                    let row = window.start + row as usize;
+                    push(&mut runs, row..row + 1);
+                }
+            }
+        }
+    }
+    runs
+}
+
+/// The rows of ascending runs.
+pub(super) fn selection_of(runs: &[Range<usize>]) -> RowSelection {
+    let mut selectors = Vec::with_capacity(2 * runs.len());
+    let mut at = 0;
+    for run in runs {
+        if run.start > at {
+            selectors.push(RowSelector::skip(run.start - at));
+        }
+        selectors.push(RowSelector::select(run.end - run.start));
+        at = run.end;
+    }
+    RowSelection::from(selectors)
+}
+
+fn join(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    ranges.for_each(|range| push(&mut runs, range));
+    runs
+}
+
+fn push(runs: &mut Vec<Range<usize>>, range: Range<usize>) {
+    match runs.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => runs.push(range),
+    }
+}
+
+/// The values of a column at places in windows: (number of the window, row in it).
+///
+/// # Errors
+/// `Internal` for a window or column that is not there.
+pub(super) fn gather(
+    windows: &[Window],
+    column: usize,
+    places: &[(usize, usize)],
+) -> Result<Column> {
+    let mut columns = Vec::with_capacity(windows.len());
+    for window in windows {
+        let absent = || Error::internal(format!("no column {column} in a window"));
+        columns.push(window.columns.get(column).ok_or_else(absent)?);
+    }
+    if let Some((codes, values)) = same_dictionary(&columns) {
+        let codes: Vec<&dyn Array> = codes.into_iter().map(|codes| codes as _).collect();
+        let codes = compute::interleave(&codes, places)?;
+        let codes: UInt32Array = codes.as_primitive::<UInt32Type>().clone();
+        return Ok(Column::dictionary(codes, values));
+    }
+    let flat: Vec<ArrayRef> = columns.iter().map(|column| column.to_flat()).collect();
+    let flat: Vec<&dyn Array> = flat.iter().map(|array| array.as_ref()).collect();
+    Ok(Column::flat(compute::interleave(&flat, places)?))
+}
+
+/// The codes of columns that share a dictionary, and that.
+fn same_dictionary<'a>(columns: &[&'a Column]) -> Option<(Vec<&'a UInt32Array>, ArrayRef)> {
+    let mut shared: Option<&ArrayRef> = None;
+    let mut all = Vec::with_capacity(columns.len());
+    for column in columns {
+        let Encoding::Dictionary { codes, values } = column.encoding() else {
+            return None;
+        };
+        if shared.is_some_and(|shared| !Arc::ptr_eq(shared, values)) {
+            return None;
+        }
+        shared = Some(values);
+        all.push(codes);
+    }
+    shared.map(|values| (all, Arc::clone(values)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringViewArray};
+    use esker_datatypes::ScalarValue;
+
+    fn windows(selections: &[Selection]) -> Vec<Window> {
+        let rows: usize = selections.iter().map(Selection::len).sum();
+        let mut windows: Vec<Window> = Window::cut(10..10 + rows, 4).collect();
+        for (window, selection) in windows.iter_mut().zip(selections) {
+            window.selection = selection.clone();
+        }
+        windows
+    }
+
+    #[test]
+    fn rows_are_cut_into_windows() {
+        let check = |rows: Range<usize>, want: &[Range<usize>]| {
+            let cut = Window::cut(rows, 4).map(|w| w.start..w.start + w.rows);
+            assert_eq!(cut.collect::<Vec<_>>(), want);
+        };
+        check(0..0, &[]);
+        check(0..8, &[0..4, 4..8]);
+        check(5..11, &[5..9, 9..11]);
+    }
+
+    #[test]
+    fn selections_name_rows_of_the_row_group() {
+        let all = windows(&[
+            Selection::from_rows(4, vec![0, 1, 3]),
+            Selection::all(4),
+            Selection::none(2),
+        ]);
+        assert_eq!(selected_runs(&all), [10..12, 13..18]);
+        let selectors: Vec<RowSelector> = selection_of(&selected_runs(&all)).into();
+        let want = [
+            RowSelector::skip(10),
+            RowSelector::select(2),
+            RowSelector::skip(1),
+            RowSelector::select(5),
+        ];
+        assert_eq!(selectors, want);
+        let selectors: Vec<RowSelector> = whole(&all, 20).unwrap().into();
+        assert_eq!(selectors, [RowSelector::skip(10), RowSelector::select(10)]);
+        let first: Vec<Window> = Window::cut(0..9, 4).collect();
+        assert!(whole(&first, 9).is_none());
+        assert!(whole(&first, 10).is_some());
+    }
+
+    #[test]
+    fn values_are_gathered_from_windows() {
+        let mut windows = windows(&[Selection::all(4), Selection::all(2)]);
+        let values: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "b"]));
+        let places = [(0, 1), (0, 3), (1, 0)];
+        let mut check = |columns: [Column; 2], coded, want: &[Option<&str>]| {
+            for (window, column) in windows.iter_mut().zip(columns) {
+                window.columns = vec![column];
+            }
+            let column = gather(&windows, 0, &places).unwrap();
+            let found = matches!(column.encoding(), Encoding::Dictionary { .. });
+            assert_eq!(found, coded);
+            let flat = column.to_flat();
+            assert_eq!(flat.as_string_view().iter().collect::<Vec<_>>(), want);
+        };
+        let codes = |codes: Vec<Option<u32>>| UInt32Array::from(codes);
+        let (left, right) = (
+            codes(vec![Some(0), Some(1), Some(0), None]),
+            codes(vec![Some(1), Some(0)]),
+        );
+        let shared = [
+            Column::dictionary(left.clone(), Arc::clone(&values)),
+            Column::dictionary(right.clone(), Arc::clone(&values)),
+        ];
+        check(shared, true, &[Some("b"), None, Some("b")]);
+        let other: ArrayRef = Arc::new(StringViewArray::from(vec!["x", "y"]));
+        let apart = [
+            Column::dictionary(left, values),
+            Column::dictionary(right, other),
+        ];
+        check(apart, false, &[Some("b"), None, Some("y")]);
+        let constants = [
+            Column::constant(ScalarValue::from("k"), 4),
+            Column::flat(Arc::new(StringViewArray::from(vec!["x", "y"]))),
+        ];
+        check(constants, false, &[Some("k"), Some("k"), Some("x")]);
+        let numbers = [
+            Column::flat(Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef),
+            Column::flat(Arc::new(Int64Array::from(vec![5, 6])) as ArrayRef),
+        ];
+        for (window, column) in windows.iter_mut().zip(numbers) {
+            window.columns = vec![column];
+        }
+        let column = gather(&windows, 0, &places).unwrap();
+        assert_eq!(column.value(2).unwrap().as_i128(), Some(5));
+        assert!(gather(&windows, 1, &places).is_err());
+    }
+}
