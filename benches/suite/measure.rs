@@ -63,13 +63,13 @@ fn context(args: &Args) -> Result<ExecutionContext> {
 /// Keeps the times of a run, the first of which is the warm-up.
 fn record(
     run: usize,
-    clock: Moment,
+    clock: Instant,
     busy: f64,
     first: &mut f64,
     runs: &mut Vec<f64>,
     cpu: &mut Vec<f64>,
 ) {
-    let (wall, busy) = (clock.elapsed_seconds(), cpu_seconds() - busy);
+    let (wall, busy) = (seconds_since(clock), cpu_seconds() - busy);
     if run == 0 {
         *first = wall;
     } else {
@@ -129,17 +129,20 @@ impl Drop for Output {
     }
 }
 
-/// A point in time.
-struct Moment(Instant);
-
-impl Moment {
-    fn elapsed_seconds(&self) -> f64 {
-        self.0.elapsed().as_secs_f64()
-    }
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measuring is what the program is for"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
-fn now() -> Moment {
-    Moment(Instant::now())
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measuring is what the program is for"
+)]
+fn seconds_since(clock: Instant) -> f64 {
+    clock.elapsed().as_secs_f64()
 }
 
 /// What all threads of the process have computed so far.

@@ -28,7 +28,7 @@
 //! layers together. It does not know how anything is computed.
 //!
 //! Start with [`DataFrame`]; `examples/dataframe/quickstart.rs` is the tour, `joins_and_groups.rs`
-//! beside it goes on.
+//! and `write_parquet.rs` beside it go on.
 
 /// What each operator of a query did, as text.
 mod analyze;

@@ -304,7 +304,9 @@ fn options_are_in_the_file() {
             let batch = numbers(0..1000);
             let sink = ParquetSink::create(&path, batch.schema(), &options).unwrap();
             let workers = Workers::new(sink, 1, MemoryBudget::unlimited());
-            workers.run(vec![split(0, &[batch.clone()])], || 0).unwrap();
+            workers
+                .run(vec![split(0, std::slice::from_ref(&batch))], || 0)
+                .unwrap();
             workers.sink.finish().unwrap();
             let (read, metadata) = read(&path);
             assert_eq!(read, batch);
@@ -454,7 +456,9 @@ fn an_aborted_file_leaves_the_old_one() {
     for abort in [true, false] {
         let sink = ParquetSink::create(&path, batch.schema(), &options).unwrap();
         let workers = Workers::new(sink, 1, MemoryBudget::unlimited());
-        workers.run(vec![split(0, &[batch.clone()])], || 0).unwrap();
+        workers
+            .run(vec![split(0, std::slice::from_ref(&batch))], || 0)
+            .unwrap();
         assert_eq!(files(), 2);
         if abort {
             workers.sink.abort();
