@@ -5,9 +5,9 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchReader};
 use esker_datatypes::{Error, Result};
-use esker_logical_plan::{LogicalPlan, MemTable, Origin, Scan, TableSource};
+use esker_logical_plan::{LogicalPlan, MemTable, Origin, Scan, StreamTable, TableSource};
 use esker_optimizer::Optimizer;
 use esker_physical_plan::Planner;
 use esker_runtime::{MemoryBudget, QueryContext, WorkerPool, available_threads};
@@ -124,6 +124,34 @@ impl ExecutionContext {
         let table = MemTable::try_new(batches.into_iter().collect());
         let table = table.map_err(|error| origin.annotate(error))?;
         Ok(self.scan("memory", Arc::new(table), origin))
+    }
+
+    /// A frame of the batches that an Arrow `RecordBatchReader` gives: another crate's file reader,
+    /// a database driver, the [`reader`](DataFrame::reader) of another frame.
+    ///
+    /// The batches are read when a query runs and are not kept, so that there may be more of them
+    /// than memory holds. A reader goes forward only: the frame can be run *once*. A second run, or
+    /// a plan that uses the frame twice (a join with itself), is an error; where that is wanted
+    /// collect the batches first and give them to [`from_batches`](Self::from_batches).
+    ///
+    /// ```
+    /// use esker_dataframe::arrow::array::{Int64Array, RecordBatch, RecordBatchIterator};
+    /// use esker_dataframe::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ids = std::sync::Arc::new(Int64Array::from(vec![1, 2, 3]));
+    /// let batch = RecordBatch::try_from_iter([("id", ids as _)])?;
+    /// let reader = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+    ///
+    /// let df = ExecutionContext::new().from_reader(reader).filter(col("id").gt(1));
+    /// assert_eq!(df.collect()?.num_rows(), 2);
+    /// assert!(df.collect().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn from_reader(&self, reader: impl RecordBatchReader + Send + 'static) -> DataFrame {
+        let origin = Origin::caller("from_reader");
+        self.scan("reader", Arc::new(StreamTable::new(reader)), origin)
     }
 
     /// A frame of somebody's own source, under a name for display.

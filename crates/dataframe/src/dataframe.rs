@@ -10,7 +10,7 @@ use esker_logical_plan::{Filter, Limit, LogicalPlan, Origin, Projection, Union};
 use esker_optimizer::Analyzer;
 use esker_physical_plan::{Delivery, PhysicalPlan};
 
-use crate::{ExecutionContext, Explain, Query, ResultStream, Table};
+use crate::{ExecutionContext, Explain, Query, ResultReader, ResultStream, Table};
 
 /// A relation that nothing has computed yet: a plan, and the context to run it in.
 ///
@@ -253,6 +253,10 @@ impl DataFrame {
         self.run_plan(&self.physical_plan()?, delivery)
     }
 
+    pub(crate) fn context(&self) -> &ExecutionContext {
+        &self.context
+    }
+
     pub(crate) fn run_plan(&self, plan: &PhysicalPlan, delivery: Delivery) -> Result<Query> {
         Query::start(self.context.clone(), plan, self.schema()?, delivery)
     }
@@ -280,6 +284,29 @@ impl DataFrame {
     /// The frame's first mistake; what goes wrong while running is an item of the stream.
     pub fn stream(&self) -> Result<ResultStream> {
         Ok(self.start()?.stream())
+    }
+
+    /// Runs the query and gives its rows as an Arrow `RecordBatchReader`, for the many functions of
+    /// other crates that take one. Otherwise as [`stream`](Self::stream).
+    ///
+    /// ```
+    /// use esker_dataframe::arrow::array::RecordBatchReader;
+    /// use esker_dataframe::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/employee.csv");
+    /// let reader = ExecutionContext::new().csv(path)?.reader()?;
+    /// assert_eq!(reader.schema().field(0).name(), "id");
+    /// for batch in reader {
+    ///     assert_eq!(batch?.num_columns(), 6);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The frame's first mistake; what goes wrong while running is an item of the reader.
+    pub fn reader(&self) -> Result<ResultReader> {
+        Ok(self.stream()?.into_reader())
     }
 
     /// How many rows there are.

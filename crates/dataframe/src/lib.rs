@@ -28,7 +28,7 @@
 //! layers together. It does not know how anything is computed.
 //!
 //! Start with [`DataFrame`]; `examples/dataframe/quickstart.rs` is the tour, `joins_and_groups.rs`
-//! beside it goes on.
+//! and `write_parquet.rs` beside it go on.
 
 /// What each operator of a query did, as text.
 mod analyze;
@@ -54,6 +54,8 @@ mod read;
 mod sort;
 /// A collected result.
 mod table;
+/// Writing files.
+mod write;
 
 pub use analyze::{AnalyzedOperator, ExplainAnalyze};
 pub use context::{ExecutionContext, ExecutionContextBuilder};
@@ -62,11 +64,14 @@ pub use distinct::Distinct;
 pub use explain::Explain;
 pub use group_by::GroupBy;
 pub use join::Join;
-pub use query::{Query, ResultStream};
+pub use query::{Query, ResultReader, ResultStream};
 pub use table::Table;
 
-pub use esker_datasource::{CsvOptions, ParquetOptions};
+/// The Arrow crate that batches and schemas are of.
+pub use arrow;
+pub use esker_datasource::{CsvOptions, ParquetCompression, ParquetOptions, ParquetWriteOptions};
 pub use esker_datatypes::{Error, ErrorKind, Result};
+pub use esker_logical_plan::WriteSummary;
 pub use esker_runtime::{OperatorCounters, OperatorSnapshot, ProgressSnapshot};
 
 /// The program of the README compiles.

@@ -1,6 +1,6 @@
 //! What most programs import: `use esker_dataframe::prelude::*`.
 
-pub use esker_datasource::{CsvOptions, ParquetOptions};
+pub use esker_datasource::{CsvOptions, ParquetCompression, ParquetOptions, ParquetWriteOptions};
 pub use esker_datatypes::{DataType, Error, ErrorKind, Result, ScalarValue, TimeUnit};
 pub use esker_functions::{
     AggregateExpr, ConditionalExpr, Count, First, Last, MathExpr, NUnique, coalesce, len,

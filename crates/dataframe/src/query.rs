@@ -1,7 +1,8 @@
 //! A query in flight.
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
+use arrow::error::ArrowError;
 use esker_datatypes::Result;
 use esker_physical_plan::{Delivery, PhysicalPlan, RunningQuery, start};
 use esker_runtime::{OperatorSnapshot, ProgressSnapshot};
@@ -99,6 +100,11 @@ impl ResultStream {
     pub fn query(&self) -> &Query {
         &self.query
     }
+
+    /// The same rows for whoever takes Arrow's `RecordBatchReader`.
+    pub fn into_reader(self) -> ResultReader {
+        ResultReader { stream: self }
+    }
 }
 
 impl Iterator for ResultStream {
@@ -112,5 +118,39 @@ impl Iterator for ResultStream {
         let next = self.query.running.next_batch().transpose();
         self.ended = !matches!(next, Some(Ok(_)));
         next
+    }
+}
+
+/// The rows of a query as an Arrow `RecordBatchReader`, batch by batch, in order. Dropping it ends
+/// the query.
+///
+/// An error of the query is an [`ArrowError::ExternalError`] that holds the [`Error`]; after it there
+/// is nothing more.
+///
+/// [`Error`]: crate::Error
+#[derive(Debug)]
+pub struct ResultReader {
+    stream: ResultStream,
+}
+
+impl ResultReader {
+    /// The query behind it.
+    pub fn query(&self) -> &Query {
+        self.stream.query()
+    }
+}
+
+impl Iterator for ResultReader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.stream.next()?;
+        Some(item.map_err(|error| ArrowError::ExternalError(Box::new(error))))
+    }
+}
+
+impl RecordBatchReader for ResultReader {
+    fn schema(&self) -> ArrowSchemaRef {
+        self.stream.schema().clone()
     }
 }

@@ -9,6 +9,9 @@
 //! worker claims one, reads it into a buffer that it uses again and again, and decodes only the
 //! columns that a scan asks for, filter columns first and the others for the rows that pass.
 //!
+//! Writing goes the other way: a [`TableSink`](esker_logical_plan::TableSink) takes the batches of
+//! all workers, encodes pieces of the file side by side, and makes it visible when it is whole.
+//!
 //! This layer does not know who scans, how a plan is optimized or run, or how a filter computes its
 //! answer: filters come as [`RowPredicate`](esker_logical_plan::RowPredicate)s. It starts no
 //! threads; the workers that call it are the runtime's.
@@ -25,5 +28,7 @@ mod read_at;
 mod support;
 
 pub use csv::{CsvOptions, CsvSource};
-pub use parquet::{ParquetOptions, ParquetSource};
+pub use parquet::{
+    ParquetCompression, ParquetOptions, ParquetSink, ParquetSource, ParquetWriteOptions,
+};
 pub use read_at::{FileReadAt, MemoryReadAt, ReadAt};

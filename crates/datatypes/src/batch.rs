@@ -22,6 +22,12 @@ pub struct Order {
     pub last: bool,
 }
 
+impl Order {
+    /// The ordinal of what stands behind all splits: rows that an operator gave when its input had
+    /// ended. Several workers may have some, in no order among each other.
+    pub const BEHIND_ALL: u64 = u64::MAX;
+}
+
 /// What streaming with updates adds to a batch; batch queries have none of it.
 #[derive(Clone, Debug, Default)]
 pub struct StreamInfo {

@@ -33,6 +33,8 @@ mod sink;
 mod source;
 /// The suite that every source must pass.
 pub mod source_conformance;
+/// Tables that come from a reader.
+mod stream_table;
 
 pub use builder::LogicalPlanBuilder;
 pub use invariants::{check_invariants, check_same_schema};
@@ -49,6 +51,7 @@ pub use source::{
     Claim, ColumnStats, FilterPushdown, PredicateProperties, RowPredicate, ScanFilter, ScanReader,
     ScanRequest, ScanStatus, SourceProperties, TableScan, TableSource,
 };
+pub use stream_table::StreamTable;
 
 #[cfg(test)]
 mod tests;

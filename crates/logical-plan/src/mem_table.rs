@@ -170,7 +170,8 @@ impl MemTable {
     }
 }
 
-fn check_schema(schema: &ArrowSchema, batch: &RecordBatch, index: usize) -> Result<()> {
+/// Whether a batch has the names and types of a table's schema; the error says where it differs.
+pub(crate) fn check_schema(schema: &ArrowSchema, batch: &RecordBatch, index: usize) -> Result<()> {
     let of = |what: String| {
         Err(Error::invalid_input(format!(
             "batch {index} of a table {what}"

@@ -70,6 +70,13 @@ impl MemoryBudget {
         self.peak.load(Ordering::Relaxed)
     }
 
+    /// Whether less than half of the memory would be left with so many more bytes in use: then what
+    /// only works ahead leaves the rest to what it waits for.
+    pub fn leaves_little(&self, bytes: u64) -> bool {
+        let half = self.limit().map(|limit| limit / 2);
+        half.is_some_and(|half| self.used().saturating_add(bytes) > half)
+    }
+
     /// An empty reservation; errors name the consumer.
     pub fn reserve(self: &Arc<Self>, consumer: impl Into<String>) -> Reservation {
         Reservation {

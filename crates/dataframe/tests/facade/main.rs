@@ -17,6 +17,7 @@ mod semantics;
 mod settings;
 mod sources;
 mod streaming;
+mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -37,6 +37,8 @@ mod split;
 mod statistics;
 /// Portions of a split.
 mod window;
+/// Writing.
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +60,7 @@ pub use self::options::ParquetOptions;
 use self::reader::{ParquetScan, Shared};
 use self::split::Cursor;
 use self::statistics::{Folded, column_statistics};
+pub use self::writer::{ParquetCompression, ParquetSink, ParquetWriteOptions};
 use crate::ReadAt;
 use crate::read_at::name_of;
 use crate::support::supports;

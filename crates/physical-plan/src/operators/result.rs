@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
 use esker_datatypes::{Batch, Error, Order, Result, array_size};
-use esker_runtime::{MemoryBudget, QueryContext, Reservation, TaskContext, Waker};
+use esker_runtime::{QueryContext, Reservation, TaskContext, Waker};
 
 use crate::pipeline::{BEHIND_ALL, LocalSink, Sink, SinkStatus};
 
@@ -178,14 +178,6 @@ fn memory_size(batch: &RecordBatch) -> u64 {
     columns.map(|column| array_size(column) as u64).sum()
 }
 
-/// Whether less than half of the memory is left with so many more bytes: what is behind the head
-/// leaves the rest to the head.
-fn leaves_little(memory: &MemoryBudget, bytes: u64) -> bool {
-    memory
-        .limit()
-        .is_some_and(|limit| memory.used().saturating_add(bytes) > limit / 2)
-}
-
 fn wake_parked(mut state: MutexGuard<'_, State>) {
     let parked = std::mem::take(&mut state.parked);
     drop(state);
@@ -269,7 +261,7 @@ impl LocalResult {
             (!nothing_ready, state.ready.len() >= self.shared.room)
         } else {
             let many = state.later.len() >= 8 * self.shared.room;
-            let full = many || leaves_little(cx.query.memory(), size);
+            let full = many || cx.query.memory().leaves_little(size);
             (order.ordinal != BEHIND_ALL, full)
         };
         let may_wait = may_wait && !self.shared.collect.load(Ordering::Acquire);

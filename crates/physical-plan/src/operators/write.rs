@@ -1,9 +1,9 @@
 //! The end of a query whose rows are written.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use esker_datatypes::{Batch, Result};
-use esker_logical_plan::{SinkWriter, TableSink};
+use esker_logical_plan::{SinkWriter, TableSink, WriteSummary};
 use esker_runtime::TaskContext;
 
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus};
@@ -12,12 +12,21 @@ use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus};
 #[derive(Debug)]
 pub struct WriteExec {
     sink: Arc<dyn TableSink>,
+    summary: OnceLock<WriteSummary>,
 }
 
 impl WriteExec {
     /// A sink that writes.
     pub fn new(sink: Arc<dyn TableSink>) -> Self {
-        Self { sink }
+        Self {
+            sink,
+            summary: OnceLock::new(),
+        }
+    }
+
+    /// What was written, once the query is done.
+    pub fn summary(&self) -> Option<WriteSummary> {
+        self.summary.get().copied()
     }
 }
 
@@ -29,12 +38,18 @@ impl Sink for WriteExec {
     }
 
     fn finalize(&self, _stage: usize, _cx: &mut TaskContext) -> Result<Vec<FinalizeTask>> {
-        self.sink.finish()?;
+        let summary = self.sink.finish()?;
+        // A physical plan runs once.
+        let _ = self.summary.set(summary);
         Ok(Vec::new())
     }
 
     fn abort(&self) {
         self.sink.abort();
+    }
+
+    fn needs_dense(&self) -> bool {
+        true
     }
 }
 

@@ -5,12 +5,12 @@ use std::ops::RangeFrom;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use esker_datatypes::{Error, Result};
+use esker_datatypes::{Error, Order, Result};
 use esker_runtime::{TaskContext, Waker};
 
 /// What stands in the order behind all splits: what operators give when they are flushed, and what
 /// goes wrong then.
-pub(crate) const BEHIND_ALL: u64 = u64::MAX;
+pub(crate) const BEHIND_ALL: u64 = Order::BEHIND_ALL;
 
 /// The shared state of a chain's workers.
 ///
