@@ -15,7 +15,7 @@ use esker_kernels::select::chunks::{Chunked, chunk_of, plan_chunks};
 use esker_kernels::select::take;
 use esker_runtime::Reservation;
 
-use super::results::Results;
+use super::super::slots::Slots;
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
@@ -179,7 +179,7 @@ impl KeptColumns {
 
 /// Those columns while tasks put them into chunks.
 pub(super) struct Keeping {
-    columns: Arc<Results<Chunked>>,
+    columns: Arc<Slots<Chunked>>,
     held: Vec<Reservation>,
 }
 
@@ -189,7 +189,7 @@ impl Keeping {
         rows: &Arc<Kept>,
         held: Vec<Reservation>,
     ) -> (Self, Vec<FinalizeTask>) {
-        let columns = Results::new();
+        let columns = Arc::new(Slots::new(rows.width()));
         let task = |at: usize| -> FinalizeTask {
             let (spec, rows, to) = (Arc::clone(spec), Arc::clone(rows), Arc::clone(&columns));
             Box::new(move |_| {
@@ -202,11 +202,12 @@ impl Keeping {
         (Self { columns, held }, tasks)
     }
 
-    pub(super) fn done(self) -> KeptColumns {
-        KeptColumns {
-            columns: self.columns.take(),
+    /// Those columns, when all tasks are done.
+    pub(super) fn done(self) -> Result<KeptColumns> {
+        Ok(KeptColumns {
+            columns: self.columns.take()?,
             held: self.held,
-        }
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of, plan_chunks};
 use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
 
+use super::super::held::Held;
 use super::Shared;
 use super::built::{Built, Marks};
 use crate::expression::{Program, ProgramState};
@@ -38,10 +39,7 @@ impl BuildKeys {
         schema: &Schema,
         payload: &[(usize, DataType)],
     ) -> Result<Self> {
-        let column = |expr: &Expr| match expr {
-            Expr::Column(column) => column.id().and_then(|id| schema.index_of(id)),
-            _ => None,
-        };
+        let column = |expr: &Expr| expr.as_column().and_then(|id| schema.index_of(id));
         let mut kept: Vec<usize> = payload.iter().map(|(at, _)| *at).collect();
         for at in exprs.iter().filter_map(|expr| column(expr)) {
             if !kept.contains(&at) {
@@ -93,7 +91,7 @@ struct Building {
     chunks: Vec<Option<Chunk>>,
     columns: Vec<Option<Chunked>>,
     parts: Vec<Option<JoinPart>>,
-    memory: Vec<Reservation>,
+    memory: Held,
 }
 
 /// What is kept of a batch: the payload, and what the keys are made of.
@@ -120,34 +118,6 @@ impl std::fmt::Debug for BuildSink {
 impl State {
     fn lock(&self) -> MutexGuard<'_, Building> {
         self.building.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Building {
-    /// Changes what is reserved to so many bytes.
-    fn resize(&mut self, bytes: u64) -> Result<()> {
-        let held: u64 = self.memory.iter().map(Reservation::size).sum();
-        if let Some(more) = bytes.checked_sub(held) {
-            return match self.memory.first_mut() {
-                Some(memory) => memory.try_grow(more),
-                None => Ok(()),
-            };
-        }
-        let mut over = held - bytes;
-        for memory in &mut self.memory {
-            let before = memory.size();
-            memory.shrink(over);
-            over -= before - memory.size();
-        }
-        Ok(())
-    }
-
-    /// Adds so many bytes to what is reserved.
-    fn grow(&mut self, bytes: u64) -> Result<()> {
-        match self.memory.first_mut() {
-            Some(memory) => memory.try_grow(bytes),
-            None => Ok(()),
-        }
     }
 }
 
@@ -218,7 +188,7 @@ impl BuildSink {
                 columns.truncate(width);
                 let bytes = prepared.as_ref().map_or(0, KeyChunk::size) as u64;
                 let mut building = state.lock();
-                building.grow(bytes)?;
+                building.memory.try_grow(bytes)?;
                 if let Some(chunk) = building.chunks.get_mut(number) {
                     *chunk = Some(Chunk {
                         payload: columns,
@@ -256,7 +226,7 @@ impl BuildSink {
                 threads.next_power_of_two()
             };
             let bytes = building.rows as u64 * ROW_BYTES;
-            building.grow(bytes)?;
+            building.memory.try_grow(bytes)?;
             building.parts.resize_with(parts, || None);
             let chunks = Arc::new(keys);
             for part in 0..parts {
@@ -334,9 +304,9 @@ impl BuildSink {
             table,
             all,
             marks,
-            memory: Vec::new(),
+            memory: Held::default(),
         };
-        building.resize(built.size())?;
+        building.memory.try_resize(built.size())?;
         built.memory = std::mem::take(&mut building.memory);
         drop(building);
         match self.shared.built.set(built) {
@@ -437,7 +407,7 @@ impl LocalSink for LocalBuild {
     fn combine(self: Box<Self>, _cx: &mut TaskContext) -> Result<()> {
         let mut building = self.state.lock();
         building.batches.extend(self.batches);
-        building.memory.push(self.memory);
+        building.memory.add(self.memory);
         Ok(())
     }
 }

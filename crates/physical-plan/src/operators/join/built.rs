@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use esker_datatypes::{Buffers, Column, DataType, Result, ScalarValue, value_type};
 use esker_kernels::hash_table::JoinTable;
 use esker_kernels::select::chunks::Chunked;
-use esker_runtime::Reservation;
+
+use super::super::held::Held;
 
 /// What the probe and the rows that come last read.
 pub(super) struct Built {
@@ -20,7 +21,7 @@ pub(super) struct Built {
     /// Which rows have a match; none where nobody asks.
     pub(super) marks: Marks,
     /// What the budget was told of, for as long as it is there.
-    pub(super) memory: Vec<Reservation>,
+    pub(super) memory: Held,
 }
 
 impl std::fmt::Debug for Built {

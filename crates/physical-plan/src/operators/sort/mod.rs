@@ -9,8 +9,6 @@
 mod candidates;
 /// What rows are sorted by.
 mod keys;
-/// What tasks leave for the stage behind them.
-mod slots;
 /// Sorted rows, as a source.
 mod source;
 /// From chunks to sorted ids.

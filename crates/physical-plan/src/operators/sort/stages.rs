@@ -9,8 +9,8 @@ use esker_kernels::sort_key::{KeyRows, Run, cut_runs, merge_runs};
 use esker_runtime::TaskContext;
 
 use super::super::held::{Held, held_size};
+use super::super::slots::Slots;
 use super::keys::SortSpec;
-use super::slots::Slots;
 use super::source::Sorted;
 use crate::pipeline::FinalizeTask;
 
