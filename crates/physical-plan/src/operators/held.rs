@@ -1,20 +1,8 @@
 //! What breakers hold of their input, and the memory that is reserved for it.
 
-use arrow::array::Array;
-use esker_datatypes::{Column, Encoding, Result, array_size};
+use esker_datatypes::{Column, Result};
+use esker_kernels::select::chunks::held_size;
 use esker_runtime::Reservation;
-
-/// How many bytes a column takes that is held together with the one before it: a dictionary that
-/// both share counts once.
-pub(crate) fn held_size(column: &Column, before: Option<&Column>) -> usize {
-    if let Encoding::Dictionary { codes, values } = column.encoding()
-        && let Some(Encoding::Dictionary { values: shared, .. }) = before.map(Column::encoding)
-        && std::sync::Arc::ptr_eq(values, shared)
-    {
-        return array_size(codes as &dyn Array);
-    }
-    column.memory_size()
-}
 
 /// How many bytes a batch's columns take that are held together with those of the batch before it.
 pub(crate) fn held_batch_size(columns: &[Column], before: Option<&[Column]>) -> usize {

@@ -9,7 +9,7 @@ use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of, plan_chunks};
 use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
 
-use super::super::held::Held;
+use super::super::held::{Held, held_batch_size};
 use super::Shared;
 use super::built::{Built, Marks};
 use crate::expression::{Program, ProgramState};
@@ -394,7 +394,8 @@ impl LocalSink for LocalBuild {
             // There are too many already: the join fails when it has seen all.
             return Ok(SinkStatus::NeedInput);
         }
-        let bytes: usize = columns.iter().map(Column::memory_size).sum();
+        let before = self.batches.last().map(|kept| kept.columns.as_slice());
+        let bytes = held_batch_size(&columns, before);
         self.memory.try_grow(bytes as u64)?;
         self.batches.push(Kept {
             order: input.order(),
