@@ -174,7 +174,7 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
             reservation: worker.held_by_groups,
         });
     }
-    let rows = Arc::new(Kept::new(rows));
+    let rows = Arc::new(Kept::new(spec.name, rows)?);
     let (kept, mut tasks) = Keeping::start(spec, &rows, held);
     let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
     if others <= spec.options.few {

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use arrow::array::Array;
 use arrow::compute;
 use esker_datatypes::{Buffers, Column, DataType, Result, value_type};
-use esker_kernels::select::chunks::{Chunked, chunk_of, plan_chunks};
+use esker_kernels::select::chunks::{Chunked, chunk_of};
 use esker_kernels::select::take;
 use esker_runtime::Reservation;
 
+use super::super::held::plan_held_chunks;
 use super::super::slots::Slots;
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
@@ -113,8 +114,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What the workers kept.
-    pub(super) fn new(workers: impl IntoIterator<Item = FirstRows>) -> Self {
+    /// What the workers of the operator of this name kept.
+    ///
+    /// # Errors
+    /// `ResourcesExhausted` for more rows than there are ids.
+    pub(super) fn new(name: &str, workers: impl IntoIterator<Item = FirstRows>) -> Result<Self> {
         let (mut pieces, mut bases) = (Vec::new(), Vec::new());
         for worker in workers {
             bases.push(pieces.len());
@@ -122,16 +126,16 @@ impl Kept {
         }
         let length = |piece: &Vec<Column>| piece.first().map_or(0, Column::len);
         let lengths: Vec<usize> = pieces.iter().map(length).collect();
-        let chunks = plan_chunks(&lengths);
+        let chunks = plan_held_chunks(name, &lengths)?;
         let rows_of = |parts: &Vec<(usize, Range<usize>)>| parts.iter().map(|(_, r)| r.len()).sum();
         let chunk_starts = starts(chunks.iter().map(rows_of));
-        Self {
+        Ok(Self {
             starts: starts(lengths.into_iter()),
             pieces,
             bases,
             chunks,
             chunk_starts,
-        }
+        })
     }
 
     /// How many columns there are.

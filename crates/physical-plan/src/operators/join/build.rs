@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Batch, Column, DataType, Error, Order, Result, Schema};
 use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk};
-use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of, plan_chunks};
+use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of};
 use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
 
-use super::super::held::{Held, held_batch_size};
+use super::super::held::{Held, held_batch_size, plan_held_chunks};
 use super::Shared;
 use super::built::{Built, Marks};
 use crate::expression::{Program, ProgramState};
@@ -141,13 +141,7 @@ impl BuildSink {
         let mut batches = std::mem::take(&mut building.batches);
         batches.sort_unstable_by_key(|kept| kept.order);
         let lengths: Vec<usize> = batches.iter().map(|kept| kept.rows).collect();
-        let plan = plan_chunks(&lengths);
-        if plan.len() >= CHUNK_ROWS {
-            return Err(Error::resources_exhausted(format!(
-                "{} keeps 2^32 rows of its build side at most",
-                self.shared.name
-            )));
-        }
+        let plan = plan_held_chunks(self.shared.name, &lengths)?;
         building.rows = lengths.iter().sum();
         building.chunks.resize_with(plan.len(), || None);
         let rows_of = |chunk: &Vec<(usize, std::ops::Range<usize>)>| -> usize {

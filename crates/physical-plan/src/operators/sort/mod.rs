@@ -20,10 +20,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Batch, Buffers, Column, Order, Result};
-use esker_kernels::select::chunks::{chunk_of, plan_chunks};
+use esker_kernels::select::chunks::chunk_of;
 use esker_runtime::{Reservation, TaskContext};
 
-use super::held::{Held, held_batch_size};
+use super::held::{Held, held_batch_size, plan_held_chunks};
 use crate::expression::ProgramState;
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Source, Streaming};
 use source::SortedSource;
@@ -86,12 +86,12 @@ impl Shared {
     }
 
     /// The batches in the order of the input, as recipes for chunks.
-    fn chunks(mut batches: Vec<Kept>) -> Vec<MakeChunk> {
+    fn chunks(mut batches: Vec<Kept>) -> Result<Vec<MakeChunk>> {
         // What stands behind all splits has no order among workers.
         batches.sort_by_key(|batch| (batch.order.ordinal, batch.order.sequence));
         let rows: Vec<usize> = batches.iter().map(|batch| batch.rows).collect();
         let mut chunks = Vec::new();
-        for parts in plan_chunks(&rows) {
+        for parts in plan_held_chunks("SortExec", &rows)? {
             let (mut columns, mut own) = (Vec::with_capacity(parts.len()), Vec::new());
             for (at, range) in parts {
                 own.push((columns.len(), range));
@@ -100,7 +100,7 @@ impl Shared {
             let make = move |_: &mut Buffers| chunk_of(&columns, &own);
             chunks.push(Box::new(make) as MakeChunk);
         }
-        chunks
+        Ok(chunks)
     }
 }
 
@@ -127,7 +127,8 @@ impl Sink for SortExec {
             return self.shared.stages.advance(cx);
         }
         let Input { batches, held } = std::mem::take(&mut *self.shared.lock());
-        Ok(self.shared.stages.begin(Shared::chunks(batches), held, cx))
+        let chunks = Shared::chunks(batches)?;
+        Ok(self.shared.stages.begin(chunks, held, cx))
     }
 
     fn output_source(&self) -> Option<Arc<dyn Source>> {
