@@ -1,9 +1,7 @@
 //! What breakers hold of their input, and the memory that is reserved for it.
 
-use std::ops::Range;
-
 use esker_datatypes::{Column, Error, Result};
-use esker_kernels::select::chunks::{CHUNK_ROWS, held_size, plan_chunks};
+use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, held_size, plan_chunks};
 use esker_runtime::Reservation;
 
 /// How many bytes a batch's columns take that are held together with those of the batch before it.
@@ -17,10 +15,7 @@ pub(crate) fn held_batch_size(columns: &[Column], before: Option<&[Column]>) -> 
 ///
 /// # Errors
 /// `ResourcesExhausted` for more chunks than row ids can name; `name` is who holds the batches.
-pub(crate) fn plan_held_chunks(
-    name: &str,
-    rows: &[usize],
-) -> Result<Vec<Vec<(usize, Range<usize>)>>> {
+pub(crate) fn plan_held_chunks(name: &str, rows: &[usize]) -> Result<Vec<ChunkParts>> {
     let plan = plan_chunks(rows);
     // The last id names no row.
     if plan.len() >= CHUNK_ROWS {

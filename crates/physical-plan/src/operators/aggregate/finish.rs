@@ -21,6 +21,7 @@ use std::sync::Arc;
 use esker_datatypes::{Buffers, Error, Result};
 use esker_runtime::{Reservation, TaskContext};
 
+use super::super::held::Held;
 use super::super::slots::Slots;
 use super::first_rows::{FirstRows, Keeping, Kept, KeptColumns};
 use super::groups::{GroupColumns, Groups};
@@ -165,10 +166,10 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
     }
     // The largest first: the others are merged into it.
     workers.sort_by_key(|worker| Reverse(worker.groups.len()));
-    let (mut tables, mut rows, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tables, mut rows, mut held) = (Vec::new(), Vec::new(), Held::default());
     for worker in workers {
         rows.push(worker.first_rows);
-        held.push(worker.held_by_rows);
+        held.add(worker.held_by_rows);
         tables.push(Merged {
             groups: worker.groups,
             reservation: worker.held_by_groups,

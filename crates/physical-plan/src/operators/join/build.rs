@@ -5,20 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Batch, Column, DataType, Error, Order, Result, Schema};
 use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk};
-use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of};
+use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, Chunked, chunk_of};
 use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
 
 use super::super::held::{Held, held_batch_size, plan_held_chunks};
 use super::Shared;
-use super::built::{Built, Marks};
+use super::built::{Built, Marks, constant_if_one};
 use crate::expression::{Program, ProgramState};
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Streaming};
 
 /// A table of fewer rows is built by one task.
 const ONE_PART: usize = CHUNK_ROWS;
-/// What a row takes in the table, roughly: asked for before the table is built.
-const ROW_BYTES: u64 = 16;
 
 /// How the keys of build rows are made of what is kept of them.
 pub(super) struct BuildKeys {
@@ -144,9 +142,8 @@ impl BuildSink {
         let plan = plan_held_chunks(self.shared.name, &lengths)?;
         building.rows = lengths.iter().sum();
         building.chunks.resize_with(plan.len(), || None);
-        let rows_of = |chunk: &Vec<(usize, std::ops::Range<usize>)>| -> usize {
-            chunk.iter().map(|(_, rows)| rows.len()).sum()
-        };
+        let rows_of =
+            |chunk: &ChunkParts| -> usize { chunk.iter().map(|(_, rows)| rows.len()).sum() };
         building.lengths = plan.iter().map(rows_of).collect();
         let lengths = building.lengths.clone();
         drop(building);
@@ -219,8 +216,8 @@ impl BuildSink {
             } else {
                 threads.next_power_of_two()
             };
-            let bytes = building.rows as u64 * ROW_BYTES;
-            building.memory.try_grow(bytes)?;
+            let bytes = JoinTable::estimate(&build_keys.keys, &keys);
+            building.memory.try_grow(bytes as u64)?;
             building.parts.resize_with(parts, || None);
             let chunks = Arc::new(keys);
             for part in 0..parts {
@@ -308,17 +305,6 @@ impl BuildSink {
             Err(_) => Err(Error::internal("a build side is built twice")),
         }
     }
-}
-
-/// The only row of a column stands for all rows of the result.
-fn constant_if_one(mut chunks: Vec<Column>) -> Result<Vec<Column>> {
-    if let [column] = chunks.as_mut_slice()
-        && column.len() == 1
-    {
-        let value = column.value(0)?;
-        *column = Column::constant(value, 1).with_declared_type(column.data_type());
-    }
-    Ok(chunks)
 }
 
 impl Sink for BuildSink {

@@ -79,6 +79,17 @@ pub(super) fn nulls(data_type: &DataType, rows: usize) -> Column {
     Column::constant(null, rows).with_declared_type(data_type)
 }
 
+/// The only row of a column stands for all rows of the result.
+pub(super) fn constant_if_one(mut chunks: Vec<Column>) -> Result<Vec<Column>> {
+    if let [column] = chunks.as_mut_slice()
+        && column.len() == 1
+    {
+        let value = column.value(0)?;
+        *column = Column::constant(value, 1).with_declared_type(column.data_type());
+    }
+    Ok(chunks)
+}
+
 /// A bit for each row of some chunks, set by all workers at once.
 #[derive(Debug, Default)]
 pub(super) struct Marks(Vec<Vec<AtomicU64>>);
