@@ -23,6 +23,9 @@ use crate::select::chunks::CHUNK_ROWS;
 use dense::{Dense, DensePart};
 use hashed::{Hashed, HashedPart};
 
+/// The bytes that a row takes in a hash table, roughly.
+const HASHED_ROW: usize = 40;
+
 /// How the keys of a join are made, on both sides.
 pub struct JoinKeys {
     hashing: Hashing,
@@ -140,6 +143,17 @@ enum Find {
 }
 
 impl JoinTable {
+    /// About the bytes that it takes to build a table of all rows of these chunks, known before it
+    /// is built: an array over a wide range of keys is many times as large as the keys.
+    pub fn estimate(keys: &JoinKeys, chunks: &[KeyChunk]) -> usize {
+        let rows: usize = chunks.iter().map(|chunk| chunk.keys.len()).sum();
+        match dense::span(keys, chunks) {
+            // Three lists of rows while those of each place are put together.
+            Some(span) => (span.all_places() + 3 * rows) * size_of::<u32>(),
+            None => rows * HASHED_ROW,
+        }
+    }
+
     /// Enters the rows of one part of `parts`, a power of two. Workers build parts in parallel.
     /// The chunks are all those of the build side, in the same order for each part.
     ///

@@ -10,6 +10,8 @@
 
 /// Which rows of which batches a chunk is made of.
 mod plan;
+/// What chunks take.
+mod size;
 /// Text and binary views over one list of buffers.
 mod views;
 
@@ -29,7 +31,8 @@ use crate::bits::{self, Target};
 use crate::vector::primitive;
 use views::SharedViews;
 
-pub use plan::{chunk_of, plan_chunks};
+pub use plan::{ChunkParts, chunk_of, plan_chunks};
+pub use size::{held_size, size_of_chunks};
 
 /// The most rows of a chunk.
 pub const CHUNK_ROWS: usize = 1 << 16;
@@ -123,9 +126,17 @@ impl Chunked {
             )));
         }
         let nulls: Vec<_> = chunks.iter().map(Column::nulls).collect();
-        let size = lengths.len() * size_of::<Option<NullBuffer>>()
-            + chunks.iter().map(Column::memory_size).sum::<usize>();
+        let mut size = size_of_chunks(&chunks);
+        let packed = chunks.iter().filter(|c| plain(c).is_none());
+        let packed: usize = packed.map(Column::len).sum();
         let layout = Layout::of(wanted, &mut chunks)?;
+        match &layout {
+            Layout::Constant(_) | Layout::Dictionary(_) | Layout::Other => {}
+            Layout::Flat => size = size_of_chunks(&chunks),
+            // Dictionaries and constants share their text as before, but each row has a view now.
+            Layout::Text(_) | Layout::Binary(_) => size += packed * size_of::<u128>(),
+        }
+        size += lengths.len() * size_of::<Option<NullBuffer>>();
         Ok(Self {
             data_type: data_type.clone(),
             layout,

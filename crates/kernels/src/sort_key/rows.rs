@@ -87,10 +87,13 @@ impl KeyRows {
     /// The order of two rows, both of which exist.
     #[inline]
     pub fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
-        match (&self.0, &other.0) {
-            (Keys::Bytes { .. }, Keys::Bytes { .. }) => self.bytes(row).cmp(other.bytes(other_row)),
-            _ => self.word(row).cmp(&other.word(other_row)),
+        if matches!(
+            (&self.0, &other.0),
+            (Keys::Bytes { .. }, Keys::Bytes { .. })
+        ) {
+            return self.bytes(row).cmp(other.bytes(other_row));
         }
+        self.word(row).cmp(&other.word(other_row))
     }
 
     /// Keeps the selected rows whose key is less than that of the other's row (or, with `or_equal`,

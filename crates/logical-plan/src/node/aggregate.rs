@@ -205,14 +205,14 @@ pub fn aggregate_plan(
     // The calls, each once, and then the expressions over their columns.
     let mut calls: Vec<Expr> = Vec::new();
     for expr in &exprs {
-        tree::visit(expr, |node| match node {
-            Expr::Aggregate(_) => {
-                if !calls.iter().any(|call| call.same_as(node)) {
-                    calls.push(node.clone());
-                }
-                Visit::Skip
+        tree::visit(expr, |node| {
+            if !matches!(node, Expr::Aggregate(_)) {
+                return Visit::Continue;
             }
-            _ => Visit::Continue,
+            if !calls.iter().any(|call| call.same_as(node)) {
+                calls.push(node.clone());
+            }
+            Visit::Skip
         });
     }
     let node = with_options(Aggregate::of_resolved(keys.clone(), calls.clone(), input)?);
@@ -231,11 +231,12 @@ fn over_groups(expr: Expr, computed: &[&Expr], fields: &[Field]) -> Result<Expr>
     let name = expr.output_name();
     let original = expr.clone();
     let replaced = tree::transform_down(expr, |node| {
-        let pairs = computed.iter().zip(fields);
-        let field = match &node {
-            // An alias within is looked through, and its name is of no use.
-            Expr::Alias(_) | Expr::Literal(_) => None,
-            _ => pairs.into_iter().find(|(expr, _)| expr.same_as(&node)),
+        // An alias within is looked through, and its name is of no use.
+        let field = if matches!(node, Expr::Alias(_) | Expr::Literal(_)) {
+            None
+        } else {
+            let mut pairs = computed.iter().zip(fields);
+            pairs.find(|(expr, _)| expr.same_as(&node))
         };
         match (field, &node) {
             (Some((_, field)), _) => Ok(Transformed::yes(Expr::column(field))),

@@ -1,26 +1,28 @@
 //! What breakers hold of their input, and the memory that is reserved for it.
 
-use arrow::array::Array;
-use esker_datatypes::{Column, Encoding, Result, array_size};
+use esker_datatypes::{Column, Error, Result};
+use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, held_size, plan_chunks};
 use esker_runtime::Reservation;
-
-/// How many bytes a column takes that is held together with the one before it: a dictionary that
-/// both share counts once.
-pub(crate) fn held_size(column: &Column, before: Option<&Column>) -> usize {
-    if let Encoding::Dictionary { codes, values } = column.encoding()
-        && let Some(Encoding::Dictionary { values: shared, .. }) = before.map(Column::encoding)
-        && std::sync::Arc::ptr_eq(values, shared)
-    {
-        return array_size(codes as &dyn Array);
-    }
-    column.memory_size()
-}
 
 /// How many bytes a batch's columns take that are held together with those of the batch before it.
 pub(crate) fn held_batch_size(columns: &[Column], before: Option<&[Column]>) -> usize {
     let before = before.unwrap_or_default();
     let sizes = columns.iter().enumerate();
     sizes.map(|(i, c)| held_size(c, before.get(i))).sum()
+}
+
+/// Which rows of which held batches make up each chunk, as [`plan_chunks`] says.
+///
+/// # Errors
+/// `ResourcesExhausted` for more chunks than row ids can name; `name` is who holds the batches.
+pub(crate) fn plan_held_chunks(name: &str, rows: &[usize]) -> Result<Vec<ChunkParts>> {
+    let plan = plan_chunks(rows);
+    // The last id names no row.
+    if plan.len() >= CHUNK_ROWS {
+        let message = format!("{name} keeps 2^32 rows of its input at most");
+        return Err(Error::resources_exhausted(message));
+    }
+    Ok(plan)
 }
 
 /// The reservations of all workers, held together.
@@ -65,5 +67,23 @@ impl Held {
             less -= some;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esker_datatypes::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn there_are_ids_for_all_rows_or_an_error() {
+        let mut rows = vec![CHUNK_ROWS; CHUNK_ROWS - 1];
+        let plan = plan_held_chunks("SortExec", &rows).unwrap();
+        assert_eq!(plan.len(), CHUNK_ROWS - 1);
+        rows.push(1);
+        let error = plan_held_chunks("SortExec", &rows).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::ResourcesExhausted { .. }));
+        assert!(error.to_string().contains("SortExec"), "{error}");
     }
 }

@@ -11,6 +11,7 @@ mod position;
 mod projection;
 mod result;
 mod scan;
+mod slots;
 mod sort;
 mod sorted;
 mod write;

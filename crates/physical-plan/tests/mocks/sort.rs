@@ -339,7 +339,7 @@ fn a_top_k_of_many_rows() {
     ] {
         let want = oracle(&rows, &keys, None);
         let of_plan: Vec<SortKey> = keys.iter().map(|key| key.of_plan()).collect();
-        for fetch in [10, 5000, u64::MAX] {
+        for fetch in [10, 5000, 1 << 20, u64::MAX] {
             let plan = sort(&of_plan, Some(fetch), input());
             for (threads, batch_size) in [(1, 4096), (4, 4096), (4, 200_000)] {
                 let setting = Setting::new(threads, batch_size);
@@ -370,6 +370,13 @@ fn plan_text_has_positions() {
     let plan = sort(&[col("s").asc()], Some(10), scan(table(&[], 1)));
     let plan = Planner::new(8).plan(&plan).unwrap();
     assert_eq!(plan.line(), "TopKExec: #2 ASC NULLS LAST; fetch=10");
+    // So many rows are not worth choosing.
+    for (fetch, operator) in [(1 << 20, "TopKExec"), ((1 << 20) + 1, "SortExec")] {
+        let plan = sort(&[col("s").asc()], Some(fetch), scan(table(&[], 1)));
+        let plan = Planner::new(8).plan(&plan).unwrap();
+        let line = format!("{operator}: #2 ASC NULLS LAST; fetch={fetch}");
+        assert_eq!(plan.line(), line);
+    }
 }
 
 #[test]

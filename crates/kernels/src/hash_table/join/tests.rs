@@ -279,3 +279,26 @@ fn what_cannot_be_is_refused() {
     assert!(JoinTable::build_part(&keys, &[], 0, 3).is_err());
     assert!(JoinTable::build_part(&keys, &[], 2, 2).is_err());
 }
+
+#[test]
+fn estimates_cover_tables() {
+    let rows = 50_000;
+    for factor in [1, 7, 1 << 30] {
+        let mut buffers = Buffers::default();
+        let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false).unwrap());
+        let values = Int64Array::from_iter_values((0..rows).map(|n| n * factor));
+        let chunk = keys.prepare(
+            &[&Column::flat(Arc::new(values))],
+            rows as usize,
+            &mut buffers,
+        );
+        let chunks = [chunk.unwrap()];
+        let estimate = JoinTable::estimate(&keys, &chunks);
+        let part = JoinTable::build_part(&keys, &chunks, 0, 1).unwrap();
+        let size = JoinTable::assemble(keys, vec![part]).size();
+        assert!(
+            size <= estimate && estimate <= 5 * size,
+            "{factor}: {size} {estimate}"
+        );
+    }
+}

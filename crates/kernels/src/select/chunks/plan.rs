@@ -7,6 +7,9 @@ use esker_datatypes::{Column, Error, Result};
 use super::CHUNK_ROWS;
 use crate::select::concat;
 
+/// What a chunk is made of: numbers of batches, each with a range of its rows.
+pub type ChunkParts = Vec<(usize, Range<usize>)>;
+
 /// Which rows of which batches make up each chunk, when dense batches of these numbers of rows are
 /// kept in chunks of at most [`CHUNK_ROWS`] rows, in their order.
 ///
@@ -20,7 +23,7 @@ use crate::select::concat;
 /// assert_eq!(chunks[1], [(2, 0..65_536)]);
 /// assert_eq!(chunks[2], [(2, 65_536..100_000)]);
 /// ```
-pub fn plan_chunks(rows: &[usize]) -> Vec<Vec<(usize, Range<usize>)>> {
+pub fn plan_chunks(rows: &[usize]) -> Vec<ChunkParts> {
     let (mut chunks, mut open, mut filled) = (Vec::new(), Vec::new(), 0);
     for (batch, &rows) in rows.iter().enumerate() {
         let mut start = 0;

@@ -210,3 +210,17 @@ fn text_of_many_buffers_is_shared() {
         chunked.size()
     );
 }
+
+#[test]
+fn a_dictionary_of_all_chunks_counts_once() {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![7; 10_000]));
+    let chunk =
+        |values: &ArrayRef| Column::dictionary(UInt32Array::from(vec![1; 100]), Arc::clone(values));
+    let size = |chunks: Vec<Column>| Chunked::new(&DataType::Int64, chunks).unwrap().size();
+    let shared = size(vec![chunk(&values); 50]);
+    assert!((100_000..110_000).contains(&shared), "{shared}");
+    // Those of several dictionaries become flat.
+    let other: ArrayRef = Arc::new(Int64Array::from(vec![8; 10_000]));
+    let mixed = size(vec![chunk(&values), chunk(&other)]);
+    assert!((1600..1800).contains(&mixed), "{mixed}");
+}

@@ -21,11 +21,12 @@ use std::sync::Arc;
 use esker_datatypes::{Buffers, Error, Result};
 use esker_runtime::{Reservation, TaskContext};
 
+use super::super::held::Held;
+use super::super::slots::Slots;
 use super::first_rows::{FirstRows, Keeping, Kept, KeptColumns};
 use super::groups::{GroupColumns, Groups};
 use super::order::{Chunk, compute_chunks, in_order, in_sorted_order};
 use super::output::{Part, PartRows};
-use super::results::Results;
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
@@ -64,21 +65,21 @@ pub(super) enum Phase {
     /// The groups of all tables are being cut.
     Cutting {
         parts: usize,
-        cuts: Arc<Results<Cut>>,
+        cuts: Arc<Slots<Cut>>,
         kept: Keeping,
     },
     /// Parts are being merged.
     Merging {
-        merged: Arc<Results<Merged>>,
+        merged: Arc<Slots<Merged>>,
         kept: Keeping,
     },
     /// Results are being computed, to be put in order.
     Ordering {
-        chunks: Arc<Results<Chunk>>,
+        chunks: Arc<Slots<Chunk>>,
         kept: Arc<KeptColumns>,
     },
     /// Groups are being put in order.
-    Sorting(Arc<Results<Part>>),
+    Sorting(Arc<Slots<Part>>),
     /// They are complete.
     Done(Vec<Part>),
 }
@@ -121,9 +122,9 @@ impl Phase {
     pub(super) fn step(self, spec: &Arc<Grouping>, cx: &mut TaskContext) -> Result<Step> {
         match self {
             Self::Collecting(workers) => collected(workers, spec, cx),
-            Self::Cutting { parts, cuts, kept } => Ok(merge_parts(spec, parts, cuts.take(), kept)),
+            Self::Cutting { parts, cuts, kept } => Ok(merge_parts(spec, parts, cuts.take()?, kept)),
             Self::Merging { merged, kept } => {
-                let (merged, kept) = (merged.take(), Arc::new(kept.done()));
+                let (merged, kept) = (merged.take()?, Arc::new(kept.done()?));
                 if spec.options.maintain_order && !in_order(&merged) {
                     let (chunks, tasks) = compute_chunks(spec, merged)?;
                     let next = Self::Ordering { chunks, kept };
@@ -132,10 +133,10 @@ impl Phase {
                 Ok(done(parts_of(merged, &kept)))
             }
             Self::Ordering { chunks, kept } => {
-                let sorted = Results::new();
+                let sorted = Arc::new(Slots::new(1));
                 let (spec, to) = (Arc::clone(spec), Arc::clone(&sorted));
                 let task: FinalizeTask = Box::new(move |_| {
-                    to.put(0, in_sorted_order(&spec, chunks.take(), kept)?);
+                    to.put(0, in_sorted_order(&spec, chunks.take()?, kept)?);
                     Ok(())
                 });
                 Ok(Step {
@@ -143,7 +144,7 @@ impl Phase {
                     tasks: vec![task],
                 })
             }
-            Self::Sorting(sorted) => Ok(done(sorted.take())),
+            Self::Sorting(sorted) => Ok(done(sorted.take()?)),
             Self::Done(_) => Err(Error::internal("groups are complete, and asked for again")),
         }
     }
@@ -165,20 +166,20 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
     }
     // The largest first: the others are merged into it.
     workers.sort_by_key(|worker| Reverse(worker.groups.len()));
-    let (mut tables, mut rows, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tables, mut rows, mut held) = (Vec::new(), Vec::new(), Held::default());
     for worker in workers {
         rows.push(worker.first_rows);
-        held.push(worker.held_by_rows);
+        held.add(worker.held_by_rows);
         tables.push(Merged {
             groups: worker.groups,
             reservation: worker.held_by_groups,
         });
     }
-    let rows = Arc::new(Kept::new(rows));
+    let rows = Arc::new(Kept::new(spec.name, rows)?);
     let (kept, mut tasks) = Keeping::start(spec, &rows, held);
     let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
     if others <= spec.options.few {
-        let merged = Results::new();
+        let merged = Arc::new(Slots::new(tables.len().min(1)));
         let (spec, to) = (Arc::clone(spec), Arc::clone(&merged));
         tasks.push(Box::new(move |cx| {
             if let Some(all) = merge_tables(&spec, tables, &rows, cx)? {
@@ -191,13 +192,17 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
     }
     let total: usize = tables.iter().map(|table| table.groups.len()).sum();
     let parts = (total / PART).max(2 * cx.query.threads()).min(MOST_PARTS);
-    let (parts, cuts) = (parts.next_power_of_two(), Results::new());
+    let parts = parts.next_power_of_two();
+    let pieces = |table: &Merged| table.groups.len().div_ceil(CUT);
+    let cuts = Arc::new(Slots::new(tables.iter().map(pieces).sum()));
     // The tables live until the last of them is cut.
     let tables: Arc<[Merged]> = tables.into();
+    let before = tasks.len();
     for (worker, table) in tables.iter().enumerate() {
         for start in (0..table.groups.len()).step_by(CUT) {
             let groups = start..(start + CUT).min(table.groups.len());
-            let (number, spec, to) = (tasks.len(), Arc::clone(spec), Arc::clone(&cuts));
+            let number = tasks.len() - before;
+            let (spec, to) = (Arc::clone(spec), Arc::clone(&cuts));
             let (tables, rows) = (Arc::clone(&tables), Arc::clone(&rows));
             tasks.push(Box::new(move |cx| {
                 let table = &tables[worker].groups;
@@ -289,7 +294,7 @@ fn cut(
 /// The groups are cut: each part is merged on its own.
 fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping) -> Step {
     let cuts: Arc<[Cut]> = cuts.into();
-    let merged = Results::new();
+    let merged = Arc::new(Slots::new(parts));
     let task = |part: usize| -> FinalizeTask {
         let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
         Box::new(move |cx| {

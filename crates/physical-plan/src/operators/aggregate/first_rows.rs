@@ -5,17 +5,16 @@
     reason = "places name pieces and rows that were kept, ranges those of chunks that hold them"
 )]
 
-use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::Array;
 use arrow::compute;
 use esker_datatypes::{Buffers, Column, DataType, Result, value_type};
-use esker_kernels::select::chunks::{Chunked, chunk_of, plan_chunks};
+use esker_kernels::select::chunks::{ChunkParts, Chunked, chunk_of};
 use esker_kernels::select::take;
-use esker_runtime::Reservation;
 
-use super::results::Results;
+use super::super::held::{Held, plan_held_chunks};
+use super::super::slots::Slots;
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
@@ -107,14 +106,17 @@ pub(super) struct Kept {
     bases: Vec<usize>,
     /// The number of each piece's first row, among all rows.
     starts: Vec<u64>,
-    chunks: Vec<Vec<(usize, Range<usize>)>>,
+    chunks: Vec<ChunkParts>,
     /// The number of each chunk's first row.
     chunk_starts: Vec<u64>,
 }
 
 impl Kept {
-    /// What the workers kept.
-    pub(super) fn new(workers: impl IntoIterator<Item = FirstRows>) -> Self {
+    /// What the workers of the operator of this name kept.
+    ///
+    /// # Errors
+    /// `ResourcesExhausted` for more rows than there are ids.
+    pub(super) fn new(name: &str, workers: impl IntoIterator<Item = FirstRows>) -> Result<Self> {
         let (mut pieces, mut bases) = (Vec::new(), Vec::new());
         for worker in workers {
             bases.push(pieces.len());
@@ -122,16 +124,16 @@ impl Kept {
         }
         let length = |piece: &Vec<Column>| piece.first().map_or(0, Column::len);
         let lengths: Vec<usize> = pieces.iter().map(length).collect();
-        let chunks = plan_chunks(&lengths);
-        let rows_of = |parts: &Vec<(usize, Range<usize>)>| parts.iter().map(|(_, r)| r.len()).sum();
+        let chunks = plan_held_chunks(name, &lengths)?;
+        let rows_of = |parts: &ChunkParts| parts.iter().map(|(_, r)| r.len()).sum();
         let chunk_starts = starts(chunks.iter().map(rows_of));
-        Self {
+        Ok(Self {
             starts: starts(lengths.into_iter()),
             pieces,
             bases,
             chunks,
             chunk_starts,
-        }
+        })
     }
 
     /// How many columns there are.
@@ -167,34 +169,40 @@ impl Kept {
 /// Columns kept of first rows.
 pub(super) struct KeptColumns {
     pub(super) columns: Vec<Chunked>,
-    held: Vec<Reservation>,
+    held: Held,
 }
 
 impl KeptColumns {
     /// The bytes that are reserved for them.
     pub(super) fn bytes(&self) -> u64 {
-        self.held.iter().map(Reservation::size).sum()
+        self.held.size()
     }
 }
 
 /// Those columns while tasks put them into chunks.
 pub(super) struct Keeping {
-    columns: Arc<Results<Chunked>>,
-    held: Vec<Reservation>,
+    columns: Arc<Slots<Chunked>>,
+    held: Arc<Mutex<Held>>,
 }
 
 impl Keeping {
+    /// Begins; `held` is what is reserved for the rows as the workers kept them.
     pub(super) fn start(
         spec: &Arc<Grouping>,
         rows: &Arc<Kept>,
-        held: Vec<Reservation>,
+        held: Held,
     ) -> (Self, Vec<FinalizeTask>) {
-        let columns = Results::new();
+        let held = Arc::new(Mutex::new(held));
+        let columns = Arc::new(Slots::new(rows.width()));
         let task = |at: usize| -> FinalizeTask {
             let (spec, rows, to) = (Arc::clone(spec), Arc::clone(rows), Arc::clone(&columns));
+            let held = Arc::clone(&held);
             Box::new(move |_| {
                 let declared = &spec.program.types()[spec.kept.start + at];
-                to.put(at, rows.column(at, declared)?);
+                let column = rows.column(at, declared)?;
+                // What it is made of is there until all columns are made.
+                lock(&held).try_grow(column.size() as u64)?;
+                to.put(at, column);
                 Ok(())
             })
         };
@@ -202,12 +210,18 @@ impl Keeping {
         (Self { columns, held }, tasks)
     }
 
-    pub(super) fn done(self) -> KeptColumns {
-        KeptColumns {
-            columns: self.columns.take(),
-            held: self.held,
-        }
+    /// Those columns, when all tasks are done.
+    pub(super) fn done(self) -> Result<KeptColumns> {
+        let columns = self.columns.take()?;
+        let mut held = std::mem::take(&mut *lock(&self.held));
+        let size: usize = columns.iter().map(Chunked::size).sum();
+        held.try_resize(size as u64)?;
+        Ok(KeptColumns { columns, held })
     }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The sums of all lengths before each.

@@ -16,8 +16,6 @@ mod groups;
 mod order;
 /// What comes out.
 mod output;
-/// What tasks hand on.
-mod results;
 /// What is asked for.
 mod spec;
 #[cfg(test)]

@@ -13,11 +13,11 @@ use esker_datatypes::{Column, Error, Result};
 use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked};
 use esker_runtime::{Reservation, TaskContext};
 
+use super::super::slots::Slots;
 use super::finish::Merged;
 use super::first_rows::KeptColumns;
 use super::groups::Groups;
 use super::output::{Part, PartRows};
-use super::results::Results;
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
@@ -49,8 +49,9 @@ pub(super) struct Chunk {
 pub(super) fn compute_chunks(
     spec: &Arc<Grouping>,
     merged: Vec<Merged>,
-) -> Result<(Arc<Results<Chunk>>, Vec<FinalizeTask>)> {
-    let chunks = Results::new();
+) -> Result<(Arc<Slots<Chunk>>, Vec<FinalizeTask>)> {
+    let pieces = |table: &Merged| table.groups.len().div_ceil(CHUNK_ROWS);
+    let chunks = Arc::new(Slots::new(merged.iter().map(pieces).sum()));
     let merged: Arc<[Merged]> = merged.into();
     let mut tasks: Vec<FinalizeTask> = Vec::new();
     for (part, Merged { groups, .. }) in merged.iter().enumerate() {

@@ -321,3 +321,28 @@ proptest! {
         assert_eq!(found, want);
     }
 }
+
+#[test]
+fn kept_columns_are_reserved_while_they_are_copied() {
+    let batch = (0..2000).map(|key| (Some(key), true)).collect::<Vec<_>>();
+    let more = (2000..4000).map(|key| (Some(key), true)).collect();
+    let case = Case {
+        splits: vec![vec![batch, more]],
+        workers: vec![0],
+        turns: vec![0],
+        behind: false,
+        aggregate: false,
+        options: GroupingOptions::new(1000),
+    };
+    let (mut cx, sink) = (TaskContext::standalone(), case.sink());
+    case.consume(&sink, &mut cx);
+    let before = cx.query.memory().used();
+    let tasks = sink.finalize(0, &mut cx).unwrap();
+    tasks.into_iter().for_each(|task| task(&mut cx).unwrap());
+    // The value of each group's first row, twice.
+    let copied = cx.query.memory().peak() - before;
+    assert!(copied >= 4000 * 8, "{copied}");
+    assert!(sink.finalize(1, &mut cx).unwrap().is_empty());
+    assert!(cx.query.memory().used() < before + 4000);
+    assert_eq!(sink.held(), cx.query.memory().used());
+}

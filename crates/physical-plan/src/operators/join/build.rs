@@ -5,19 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Batch, Column, DataType, Error, Order, Result, Schema};
 use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk};
-use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, chunk_of, plan_chunks};
+use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, Chunked, chunk_of};
 use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
 
+use super::super::held::{Held, held_batch_size, plan_held_chunks};
 use super::Shared;
-use super::built::{Built, Marks};
+use super::built::{Built, Marks, constant_if_one};
 use crate::expression::{Program, ProgramState};
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Streaming};
 
 /// A table of fewer rows is built by one task.
 const ONE_PART: usize = CHUNK_ROWS;
-/// What a row takes in the table, roughly: asked for before the table is built.
-const ROW_BYTES: u64 = 16;
 
 /// How the keys of build rows are made of what is kept of them.
 pub(super) struct BuildKeys {
@@ -38,10 +37,7 @@ impl BuildKeys {
         schema: &Schema,
         payload: &[(usize, DataType)],
     ) -> Result<Self> {
-        let column = |expr: &Expr| match expr {
-            Expr::Column(column) => column.id().and_then(|id| schema.index_of(id)),
-            _ => None,
-        };
+        let column = |expr: &Expr| expr.as_column().and_then(|id| schema.index_of(id));
         let mut kept: Vec<usize> = payload.iter().map(|(at, _)| *at).collect();
         for at in exprs.iter().filter_map(|expr| column(expr)) {
             if !kept.contains(&at) {
@@ -93,7 +89,7 @@ struct Building {
     chunks: Vec<Option<Chunk>>,
     columns: Vec<Option<Chunked>>,
     parts: Vec<Option<JoinPart>>,
-    memory: Vec<Reservation>,
+    memory: Held,
 }
 
 /// What is kept of a batch: the payload, and what the keys are made of.
@@ -123,34 +119,6 @@ impl State {
     }
 }
 
-impl Building {
-    /// Changes what is reserved to so many bytes.
-    fn resize(&mut self, bytes: u64) -> Result<()> {
-        let held: u64 = self.memory.iter().map(Reservation::size).sum();
-        if let Some(more) = bytes.checked_sub(held) {
-            return match self.memory.first_mut() {
-                Some(memory) => memory.try_grow(more),
-                None => Ok(()),
-            };
-        }
-        let mut over = held - bytes;
-        for memory in &mut self.memory {
-            let before = memory.size();
-            memory.shrink(over);
-            over -= before - memory.size();
-        }
-        Ok(())
-    }
-
-    /// Adds so many bytes to what is reserved.
-    fn grow(&mut self, bytes: u64) -> Result<()> {
-        match self.memory.first_mut() {
-            Some(memory) => memory.try_grow(bytes),
-            None => Ok(()),
-        }
-    }
-}
-
 impl BuildSink {
     pub(super) fn new(shared: Arc<Shared>, keys: Option<BuildKeys>) -> Self {
         Self {
@@ -171,18 +139,11 @@ impl BuildSink {
         let mut batches = std::mem::take(&mut building.batches);
         batches.sort_unstable_by_key(|kept| kept.order);
         let lengths: Vec<usize> = batches.iter().map(|kept| kept.rows).collect();
-        let plan = plan_chunks(&lengths);
-        if plan.len() >= CHUNK_ROWS {
-            return Err(Error::resources_exhausted(format!(
-                "{} keeps 2^32 rows of its build side at most",
-                self.shared.name
-            )));
-        }
+        let plan = plan_held_chunks(self.shared.name, &lengths)?;
         building.rows = lengths.iter().sum();
         building.chunks.resize_with(plan.len(), || None);
-        let rows_of = |chunk: &Vec<(usize, std::ops::Range<usize>)>| -> usize {
-            chunk.iter().map(|(_, rows)| rows.len()).sum()
-        };
+        let rows_of =
+            |chunk: &ChunkParts| -> usize { chunk.iter().map(|(_, rows)| rows.len()).sum() };
         building.lengths = plan.iter().map(rows_of).collect();
         let lengths = building.lengths.clone();
         drop(building);
@@ -218,7 +179,7 @@ impl BuildSink {
                 columns.truncate(width);
                 let bytes = prepared.as_ref().map_or(0, KeyChunk::size) as u64;
                 let mut building = state.lock();
-                building.grow(bytes)?;
+                building.memory.try_grow(bytes)?;
                 if let Some(chunk) = building.chunks.get_mut(number) {
                     *chunk = Some(Chunk {
                         payload: columns,
@@ -255,8 +216,8 @@ impl BuildSink {
             } else {
                 threads.next_power_of_two()
             };
-            let bytes = building.rows as u64 * ROW_BYTES;
-            building.grow(bytes)?;
+            let bytes = JoinTable::estimate(&build_keys.keys, &keys);
+            building.memory.try_grow(bytes as u64)?;
             building.parts.resize_with(parts, || None);
             let chunks = Arc::new(keys);
             for part in 0..parts {
@@ -334,9 +295,9 @@ impl BuildSink {
             table,
             all,
             marks,
-            memory: Vec::new(),
+            memory: Held::default(),
         };
-        building.resize(built.size())?;
+        building.memory.try_resize(built.size())?;
         built.memory = std::mem::take(&mut building.memory);
         drop(building);
         match self.shared.built.set(built) {
@@ -344,17 +305,6 @@ impl BuildSink {
             Err(_) => Err(Error::internal("a build side is built twice")),
         }
     }
-}
-
-/// The only row of a column stands for all rows of the result.
-fn constant_if_one(mut chunks: Vec<Column>) -> Result<Vec<Column>> {
-    if let [column] = chunks.as_mut_slice()
-        && column.len() == 1
-    {
-        let value = column.value(0)?;
-        *column = Column::constant(value, 1).with_declared_type(column.data_type());
-    }
-    Ok(chunks)
 }
 
 impl Sink for BuildSink {
@@ -424,7 +374,8 @@ impl LocalSink for LocalBuild {
             // There are too many already: the join fails when it has seen all.
             return Ok(SinkStatus::NeedInput);
         }
-        let bytes: usize = columns.iter().map(Column::memory_size).sum();
+        let before = self.batches.last().map(|kept| kept.columns.as_slice());
+        let bytes = held_batch_size(&columns, before);
         self.memory.try_grow(bytes as u64)?;
         self.batches.push(Kept {
             order: input.order(),
@@ -437,7 +388,7 @@ impl LocalSink for LocalBuild {
     fn combine(self: Box<Self>, _cx: &mut TaskContext) -> Result<()> {
         let mut building = self.state.lock();
         building.batches.extend(self.batches);
-        building.memory.push(self.memory);
+        building.memory.add(self.memory);
         Ok(())
     }
 }

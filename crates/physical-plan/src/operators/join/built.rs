@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use esker_datatypes::{Buffers, Column, DataType, Result, ScalarValue, value_type};
 use esker_kernels::hash_table::JoinTable;
 use esker_kernels::select::chunks::Chunked;
-use esker_runtime::Reservation;
+
+use super::super::held::Held;
 
 /// What the probe and the rows that come last read.
 pub(super) struct Built {
@@ -20,7 +21,7 @@ pub(super) struct Built {
     /// Which rows have a match; none where nobody asks.
     pub(super) marks: Marks,
     /// What the budget was told of, for as long as it is there.
-    pub(super) memory: Vec<Reservation>,
+    pub(super) memory: Held,
 }
 
 impl std::fmt::Debug for Built {
@@ -76,6 +77,17 @@ impl Built {
 pub(super) fn nulls(data_type: &DataType, rows: usize) -> Column {
     let null = ScalarValue::null(value_type(data_type));
     Column::constant(null, rows).with_declared_type(data_type)
+}
+
+/// The only row of a column stands for all rows of the result.
+pub(super) fn constant_if_one(mut chunks: Vec<Column>) -> Result<Vec<Column>> {
+    if let [column] = chunks.as_mut_slice()
+        && column.len() == 1
+    {
+        let value = column.value(0)?;
+        *column = Column::constant(value, 1).with_declared_type(column.data_type());
+    }
+    Ok(chunks)
 }
 
 /// A bit for each row of some chunks, set by all workers at once.

@@ -380,3 +380,24 @@ fn marks_are_bits_of_rows() {
     marks.set_all(&[1, 5]);
     assert!(!marks.is_set(5));
 }
+
+#[test]
+fn a_dictionary_of_all_build_batches_counts_once() {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![7; 10_000]));
+    let batch = || {
+        let codes = UInt32Array::from(vec![0; 10]);
+        let column = Column::dictionary(codes, Arc::clone(&values));
+        Batch::new(vec![flat(&[Some(1); 10]), column], 10)
+    };
+    let role = role(JoinType::Inner, Side::Right, true, false, 100);
+    let Role::Probe { build, .. } = &role else {
+        panic!("a join is a probe");
+    };
+    let mut cx = TaskContext::standalone();
+    let mut local = build.open(&mut cx).unwrap();
+    for _ in 0..20 {
+        local.consume(&mut batch(), &mut cx).unwrap();
+    }
+    let used = cx.query.memory().used();
+    assert!((80_000..90_000).contains(&used), "{used}");
+}

@@ -9,8 +9,6 @@
 mod candidates;
 /// What rows are sorted by.
 mod keys;
-/// What tasks leave for the stage behind them.
-mod slots;
 /// Sorted rows, as a source.
 mod source;
 /// From chunks to sorted ids.
@@ -22,10 +20,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Batch, Buffers, Column, Order, Result};
-use esker_kernels::select::chunks::{chunk_of, plan_chunks};
+use esker_kernels::select::chunks::chunk_of;
 use esker_runtime::{Reservation, TaskContext};
 
-use super::held::{Held, held_batch_size};
+use super::held::{Held, held_batch_size, plan_held_chunks};
 use crate::expression::ProgramState;
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Source, Streaming};
 use source::SortedSource;
@@ -34,7 +32,8 @@ use stages::{MakeChunk, Stages};
 pub use keys::SortSpec;
 pub use top_k::TopKExec;
 
-/// Sorts all rows by keys; stable, for any number of workers (S10).
+/// Sorts all rows by keys; stable, for any number of workers (S10). It may give out the first ones
+/// alone.
 ///
 /// Row ids ascend with the order of the input, and rows with equal keys are put in the order of
 /// their ids. (Graefe, *Implementing Sorting in Database Systems*, ACM Computing Surveys 2006, on
@@ -63,10 +62,14 @@ struct Kept {
 }
 
 impl SortExec {
-    /// A sort whose output has batches of at most `batch_size` rows.
-    pub fn new(spec: SortSpec, batch_size: usize) -> Self {
+    /// A sort that gives out the first `fetch` rows of the order, or all, in batches of at most
+    /// `batch_size` rows.
+    pub fn new(spec: SortSpec, fetch: Option<u64>, batch_size: usize) -> Self {
         let spec = Arc::new(spec);
-        let stages = Stages::new("SortExec", Arc::clone(&spec), usize::MAX, batch_size);
+        let fetch = fetch.map_or(usize::MAX, |fetch| {
+            usize::try_from(fetch).unwrap_or(usize::MAX)
+        });
+        let stages = Stages::new("SortExec", Arc::clone(&spec), fetch, batch_size);
         Self {
             shared: Arc::new(Shared {
                 spec,
@@ -83,12 +86,12 @@ impl Shared {
     }
 
     /// The batches in the order of the input, as recipes for chunks.
-    fn chunks(mut batches: Vec<Kept>) -> Vec<MakeChunk> {
+    fn chunks(mut batches: Vec<Kept>) -> Result<Vec<MakeChunk>> {
         // What stands behind all splits has no order among workers.
         batches.sort_by_key(|batch| (batch.order.ordinal, batch.order.sequence));
         let rows: Vec<usize> = batches.iter().map(|batch| batch.rows).collect();
         let mut chunks = Vec::new();
-        for parts in plan_chunks(&rows) {
+        for parts in plan_held_chunks("SortExec", &rows)? {
             let (mut columns, mut own) = (Vec::with_capacity(parts.len()), Vec::new());
             for (at, range) in parts {
                 own.push((columns.len(), range));
@@ -97,7 +100,7 @@ impl Shared {
             let make = move |_: &mut Buffers| chunk_of(&columns, &own);
             chunks.push(Box::new(make) as MakeChunk);
         }
-        chunks
+        Ok(chunks)
     }
 }
 
@@ -124,7 +127,8 @@ impl Sink for SortExec {
             return self.shared.stages.advance(cx);
         }
         let Input { batches, held } = std::mem::take(&mut *self.shared.lock());
-        Ok(self.shared.stages.begin(Shared::chunks(batches), held, cx))
+        let chunks = Shared::chunks(batches)?;
+        Ok(self.shared.stages.begin(chunks, held, cx))
     }
 
     fn output_source(&self) -> Option<Arc<dyn Source>> {
@@ -178,5 +182,47 @@ impl LocalSink for LocalSort {
         input.held.add(self.reservation);
         input.batches.extend(self.batches);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::Int64Type;
+    use esker_datatypes::{DataType, Field, Schema};
+    use esker_logical_expr::{col, resolve};
+
+    use super::*;
+    use crate::pipeline::SourceStatus;
+
+    #[test]
+    fn only_the_first_rows_come_out() {
+        let schema: Schema = std::iter::once(Field::new("k", DataType::Int64, false)).collect();
+        for (fetch, want) in [(Some(0), 0), (Some(70_000), 70_000), (None, 100_000)] {
+            let key = resolve(col("k"), &schema).unwrap().asc();
+            let spec = SortSpec::compile(&[key], &schema).unwrap();
+            let sort = SortExec::new(spec, fetch, 1000);
+            let mut cx = TaskContext::standalone();
+            let mut local = sort.open(&mut cx).unwrap();
+            let keys = (0..100_000).map(|n| n * 7919 % 100_000);
+            let column = Column::flat(Arc::new(Int64Array::from_iter_values(keys)));
+            let mut batch = Batch::new(vec![column], 100_000);
+            local.consume(&mut batch, &mut cx).unwrap();
+            local.combine(&mut cx).unwrap();
+            for stage in 0.. {
+                let tasks = sort.finalize(stage, &mut cx).unwrap();
+                if tasks.is_empty() {
+                    break;
+                }
+                tasks.into_iter().for_each(|task| task(&mut cx).unwrap());
+            }
+            let mut source = sort.output_source().unwrap().open(&mut cx).unwrap();
+            let (mut found, mut out) = (Vec::new(), Batch::default());
+            while source.next(&mut out, &mut cx).unwrap() == SourceStatus::More {
+                let keys = out.column(0).unwrap().to_flat();
+                found.extend_from_slice(keys.as_primitive::<Int64Type>().values());
+            }
+            assert!(found.into_iter().eq(0..want), "{fetch:?}");
+        }
     }
 }

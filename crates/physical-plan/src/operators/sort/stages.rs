@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Buffers, Column, Error, Result};
-use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked};
+use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked, size_of_chunks};
 use esker_kernels::sort_key::{KeyRows, Run, cut_runs, merge_runs};
 use esker_runtime::TaskContext;
 
-use super::super::held::{Held, held_size};
+use super::super::held::Held;
+use super::super::slots::Slots;
 use super::keys::SortSpec;
-use super::slots::Slots;
 use super::source::Sorted;
 use crate::pipeline::FinalizeTask;
 
@@ -275,16 +275,6 @@ impl Stages {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The bytes of the chunks of a column.
-fn size_of_chunks(chunks: &[Column]) -> usize {
-    let before = std::iter::once(None).chain(chunks.iter().map(Some));
-    chunks
-        .iter()
-        .zip(before)
-        .map(|(c, b)| held_size(c, b))
-        .sum()
 }
 
 /// Cuts a list of chunks of so many rows into at most `count` ranges of about as many rows each.

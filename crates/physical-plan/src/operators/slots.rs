@@ -5,16 +5,16 @@ use std::sync::{Mutex, PoisonError};
 use esker_datatypes::{Error, Result};
 
 /// A place for the result of each task of a stage.
-pub(super) struct Slots<T>(Vec<Mutex<Option<T>>>);
+pub(crate) struct Slots<T>(Vec<Mutex<Option<T>>>);
 
 impl<T> Slots<T> {
     /// Places for so many results.
-    pub(super) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         Self(std::iter::repeat_with(Mutex::default).take(count).collect())
     }
 
     /// Puts the result of a task in its place.
-    pub(super) fn put(&self, at: usize, value: T) {
+    pub(crate) fn put(&self, at: usize, value: T) {
         if let Some(slot) = self.0.get(at) {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
         }
@@ -24,7 +24,7 @@ impl<T> Slots<T> {
     ///
     /// # Errors
     /// `Internal` when one is missing.
-    pub(super) fn take(&self) -> Result<Vec<T>> {
+    pub(crate) fn take(&self) -> Result<Vec<T>> {
         let take = |slot: &Mutex<Option<T>>| {
             let value = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
             value.ok_or_else(|| Error::internal("a task of the stage before left nothing"))
