@@ -39,14 +39,15 @@ impl ExecutionContext {
         Ok(self.scan(&name, Arc::new(source), origin))
     }
 
-    /// Opens a Parquet file: reads its footer, or remembers it from an earlier time if the file has
-    /// not changed since. A query reads the columns it looks at, and leaves out the row groups in
-    /// which no row can pass its filters.
+    /// Opens a Parquet file, or all files of a folder whose names end in `.parquet`, by name: reads
+    /// their footers. A query reads the columns it looks at, and leaves out the row groups in which
+    /// no row can pass its filters.
     ///
     /// Text is `Utf8View`, bytes are `BinaryView`, decimals are as wide as they are stored.
     ///
     /// # Errors
-    /// `Io` for a file that cannot be read, `Data` for one that is no Parquet file.
+    /// `Io` for a file that cannot be read, `Data` for one that is no Parquet file, and for files of a
+    /// folder whose columns differ.
     ///
     /// ```no_run
     /// use esker_dataframe::prelude::*;
@@ -62,7 +63,7 @@ impl ExecutionContext {
         self.open_parquet(path.as_ref(), ParquetOptions::default(), origin)
     }
 
-    /// Opens a Parquet file that is to be read in another way.
+    /// Opens Parquet files that are to be read in another way.
     ///
     /// # Errors
     /// Those of [`parquet`](Self::parquet).

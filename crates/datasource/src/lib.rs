@@ -16,7 +16,8 @@
 //! answer: filters come as [`RowPredicate`](esker_logical_plan::RowPredicate)s. It starts no
 //! threads; the workers that call it are the runtime's.
 //!
-//! Start with [`CsvSource`] and [`ParquetSource`]; `examples/datasource/read_csv.rs` reads a file by hand.
+//! Start with [`CsvSource`] and [`ParquetSource`]; `examples/datasource/read_csv.rs` reads a file by
+//! hand.
 
 /// Comma-separated values and their kin.
 mod csv;

@@ -37,7 +37,7 @@ pub(super) fn of_file(file: &dyn ReadAt, path: &Path, stamp: &Stamp) -> Result<A
     Ok(footer)
 }
 
-/// The footers read last, whoever read them: opening a file again reads nothing.
+/// The footers read last, whoever read them: opening a file again parses nothing.
 #[derive(Default)]
 struct Cache {
     footers: HashMap<PathBuf, Entry>,

@@ -47,6 +47,9 @@ pub(super) fn filter(
     // With few rows wanted, all filters are tried on a window before the next is looked at.
     let stages = stages(shared, split, shared.limit < u64::MAX);
     for (i, stage) in stages.iter().enumerate() {
+        if windows.is_empty() {
+            break;
+        }
         let last = i + 1 == stages.len();
         shared.load(split, &stage.columns, pool, cx)?;
         let group_rows = split.file.footer().rows(split.row_group);
@@ -86,9 +89,6 @@ pub(super) fn filter(
             }
         }
         windows = passed;
-        if windows.is_empty() {
-            break;
-        }
     }
     Ok(Filtered { windows, decoded })
 }

@@ -77,17 +77,17 @@ const LEAST_ROWS: usize = 32 << 10;
 ///
 /// # Types
 /// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 or 64 bits are
-/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`, and an error where they reach beyond the years 1677
-/// to 2262. Everything else has
-/// the type that the [Arrow schema] beside the file's own names or that follows from the latter;
-/// nested columns pass through. Columns that Arrow held as dictionaries are shown as what they stand
-/// for; text that the file holds as a dictionary stays one inside of the engine.
+/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`, and an error where they
+/// reach beyond the years 1677 to 2262. Everything else has the type that the [Arrow schema] beside
+/// the file's own names or that follows from the latter; nested columns pass through. Columns that
+/// Arrow held as dictionaries are shown as what they stand for; text that the file holds as a
+/// dictionary stays one inside of the engine.
 ///
 /// # What is read
-/// The footer when the table is opened, unless it has been and the file is the same by size and
-/// time of change; then the columns that a query looks at, those of its filters first, and the
-/// others only where rows are left. Row groups and pages that cannot hold a row that passes are left out. A
-/// file that changes between opening and reading is an error.
+/// The footer when the table is opened (a process remembers those of files that have not changed);
+/// then the columns that a query looks at, those of its filters first, and the others only where
+/// rows are left. Row groups and pages that cannot hold a row that passes are left out. A file that
+/// changes between opening and reading is an error.
 ///
 /// [Arrow schema]: https://arrow.apache.org/docs/format/Columnar.html
 ///
