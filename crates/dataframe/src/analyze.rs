@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use esker_datatypes::Result;
 use esker_physical_plan::Delivery;
-use esker_runtime::{OperatorCounters, Stopwatch, format_bytes};
+use esker_runtime::{OperatorCounters, OperatorSnapshot, Stopwatch, format_bytes};
 
 use crate::DataFrame;
 use crate::table::grouped;
@@ -36,6 +36,8 @@ pub struct AnalyzedOperator {
     /// time is summed over workers, its bytes are those that a scan has read and that any other
     /// operator has held.
     pub counters: OperatorCounters,
+    /// What a scan says beside: the row groups of its files, and how many of them it left out.
+    pub detail: Option<String>,
 }
 
 impl fmt::Display for ExplainAnalyze {
@@ -55,7 +57,11 @@ impl fmt::Display for ExplainAnalyze {
             let rows = [counters.rows_in, counters.rows_out].map(grouped);
             line(f, [&rows[0], &rows[1], &time, &bytes])?;
             let indentation = 4 * operator.depth.min(100);
-            writeln!(f, "{:indentation$}{}", "", operator.line)?;
+            write!(f, "{:indentation$}{}", "", operator.line)?;
+            match &operator.detail {
+                Some(detail) => writeln!(f, " ({detail})")?,
+                None => writeln!(f)?,
+            }
         }
         write!(
             f,
@@ -96,17 +102,17 @@ impl DataFrame {
         }
         let running = clock.elapsed();
         let metrics = stream.query().metrics().into_iter();
-        let counters: HashMap<u32, OperatorCounters> = metrics
-            .map(|operator| (operator.id, operator.counters))
-            .collect();
-        let operators = plan
-            .nodes()
-            .into_iter()
-            .map(|(depth, node)| AnalyzedOperator {
+        let mut metrics: HashMap<u32, OperatorSnapshot> =
+            metrics.map(|operator| (operator.id, operator)).collect();
+        let operators = plan.nodes().into_iter().map(|(depth, node)| {
+            let did = metrics.remove(&node.id());
+            AnalyzedOperator {
                 depth,
                 line: node.line(),
-                counters: counters.get(&node.id()).copied().unwrap_or_default(),
-            });
+                counters: did.as_ref().map(|did| did.counters).unwrap_or_default(),
+                detail: did.and_then(|did| did.detail),
+            }
+        });
         Ok(ExplainAnalyze {
             operators: operators.collect(),
             rows,

@@ -51,6 +51,7 @@ pub struct OperatorMetrics {
     batches: AtomicU64,
     nanos: AtomicU64,
     bytes: AtomicU64,
+    detail: Mutex<Option<String>>,
 }
 
 impl OperatorMetrics {
@@ -63,6 +64,7 @@ impl OperatorMetrics {
             batches: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            detail: Mutex::default(),
         }
     }
 
@@ -80,11 +82,17 @@ impl OperatorMetrics {
         add(&self.bytes, counters.bytes);
     }
 
+    /// Says in words what the counters do not: the last text is kept.
+    pub fn describe(&self, detail: String) {
+        *lock(&self.detail) = Some(detail);
+    }
+
     /// The numbers now.
     pub fn snapshot(&self) -> OperatorSnapshot {
         OperatorSnapshot {
             id: self.id,
             name: self.name.clone(),
+            detail: lock(&self.detail).clone(),
             counters: OperatorCounters {
                 rows_in: self.rows_in.load(Ordering::Relaxed),
                 rows_out: self.rows_out.load(Ordering::Relaxed),
@@ -125,6 +133,8 @@ pub struct OperatorSnapshot {
     pub id: u32,
     /// The operator's name.
     pub name: String,
+    /// What it says of its work beside the counters: row groups that a scan left out.
+    pub detail: Option<String>,
     /// What it did.
     pub counters: OperatorCounters,
 }

@@ -106,10 +106,8 @@ fn range_of(chunk: &ColumnChunkMetaData, len: u64) -> Result<Range<u64>> {
     if chunk.file_path().is_some() {
         return Err(Error::unsupported("columns that stand in another file"));
     }
-    let data = chunk.data_page_offset();
-    // Some old writers say 0 for none.
-    let dictionary = chunk.dictionary_page_offset().filter(|&offset| offset > 0);
-    let start = dictionary.map_or(data, |dictionary| dictionary.min(data));
+    let dictionary = chunk.dictionary_page_offset();
+    let start = dictionary.unwrap_or(chunk.data_page_offset());
     let size = chunk.compressed_size();
     let range = u64::try_from(start).ok().zip(u64::try_from(size).ok());
     let range = range.and_then(|(start, size)| Some(start..start.checked_add(size)?));

@@ -1,17 +1,19 @@
 //! One column of a row group, decoded batch by batch.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType, TimestampSecondType};
 use arrow::error::ArrowError;
 use esker_datatypes::{Column, Error, Result, ScalarValue};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    RowSelectionPolicy,
 };
-use parquet::basic::{Encoding, PageType};
+use parquet::basic::{Encoding, PageType, Type as PhysicalType};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::chunks::ChunkView;
@@ -23,6 +25,8 @@ const ROWS_PER_VALUE: usize = 4;
 /// Reads a column of a row group.
 pub(super) struct ColumnReader {
     batches: ParquetRecordBatchReader,
+    /// The same rows in seconds, where they are 96-bit timestamps.
+    seconds: Option<ParquetRecordBatchReader>,
     data_type: DataType,
     /// How many rows the row group has.
     group_rows: usize,
@@ -45,24 +49,29 @@ impl ColumnReader {
     ) -> Result<Self> {
         let field = footer.schema.fields().get(column);
         let field = field.ok_or_else(|| Error::internal(format!("no column {column}")))?;
+        let chunk = footer.flat_chunk(row_group, column).map(|(_, chunk)| chunk);
         let coded = keep_dictionary
             && *field.data_type() == DataType::Utf8View
-            && footer
-                .flat_chunk(row_group, column)
-                .is_some_and(|(_, chunk)| is_dictionary(chunk));
-        let metadata = if coded { &footer.coded } else { &footer.plain };
-        let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
-                .with_batch_size(rows.at_once)
-                .with_row_groups(vec![row_group])
-                .with_projection(mask)
-                .with_row_selection_policy(RowSelectionPolicy::Selectors);
-        if let Some(selection) = rows.selection {
-            builder = builder.with_row_selection(selection);
-        }
+            && chunk.is_some_and(is_dictionary);
+        let read_as = |metadata: &ArrowReaderMetadata| {
+            let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
+            let chunks = chunks.clone();
+            let mut builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
+                    .with_batch_size(rows.at_once)
+                    .with_row_groups(vec![row_group])
+                    .with_projection(mask)
+                    .with_row_selection_policy(RowSelectionPolicy::Selectors);
+            if let Some(selection) = &rows.selection {
+                builder = builder.with_row_selection(selection.clone());
+            }
+            guarded(|| builder.build())?.map_err(blame)
+        };
+        let old_times = chunk.is_some_and(|chunk| chunk.column_type() == PhysicalType::INT96);
+        let seconds = footer.seconds.as_ref().filter(|_| old_times);
         Ok(Self {
-            batches: builder.build().map_err(blame)?,
+            batches: read_as(if coded { &footer.coded } else { &footer.plain })?,
+            seconds: seconds.map(read_as).transpose()?,
             data_type: field.data_type().clone(),
             group_rows: footer.rows(row_group),
             dictionary: None,
@@ -74,30 +83,10 @@ impl ColumnReader {
     /// # Errors
     /// `Data`.
     pub(super) fn next(&mut self, rows: usize) -> Result<Column> {
-        let batch = match self.batches.next() {
-            Some(Ok(batch)) => batch,
-            Some(Err(ArrowError::ParquetError(message))) => {
-                let message = message.trim_start_matches("Parquet error: ");
-                return Err(Error::data(message));
-            }
-            Some(Err(error)) => return Err(Error::data(error.to_string())),
-            None => {
-                let message = format!("the column ends {rows} rows before its row group");
-                return Err(Error::data(message));
-            }
-        };
-        let found = batch.num_rows();
-        if found != rows {
-            let message =
-                format!("the column has fewer rows than its row group: {found} of {rows}");
-            return Err(Error::data(message));
+        let array = &next_array(&mut self.batches, rows)?;
+        if let Some(seconds) = &mut self.seconds {
+            check_nanoseconds(array, &next_array(seconds, rows)?)?;
         }
-        let [array] = batch.columns() else {
-            let count = batch.num_columns();
-            return Err(Error::internal(format!(
-                "{count} columns were read for one"
-            )));
-        };
         let column = match array.as_dictionary_opt::<Int32Type>() {
             None => Column::from_arrow(array)?,
             Some(coded) => {
@@ -145,6 +134,63 @@ impl ColumnReader {
         }
         Ok(column)
     }
+}
+
+/// The next rows of a reader of one column.
+fn next_array(batches: &mut ParquetRecordBatchReader, rows: usize) -> Result<ArrayRef> {
+    let batch = match guarded(|| batches.next())? {
+        Some(Ok(batch)) => batch,
+        Some(Err(ArrowError::ParquetError(message))) => {
+            let message = message.trim_start_matches("Parquet error: ");
+            return Err(Error::data(message));
+        }
+        Some(Err(error)) => return Err(Error::data(error.to_string())),
+        None => {
+            let message = format!("the column ends {rows} rows before its row group");
+            return Err(Error::data(message));
+        }
+    };
+    let found = batch.num_rows();
+    if found != rows {
+        let message = format!("the column has fewer rows than its row group: {found} of {rows}");
+        return Err(Error::data(message));
+    }
+    match batch.columns() {
+        [array] => Ok(Arc::clone(array)),
+        other => Err(Error::internal(format!(
+            "{} columns were read for one",
+            other.len()
+        ))),
+    }
+}
+
+/// 96-bit timestamps reach further than nanoseconds in 64 bits, and the decoder wraps around: its
+/// seconds, which do not, tell.
+fn check_nanoseconds(nanos: &ArrayRef, seconds: &ArrayRef) -> Result<()> {
+    const SECOND: i64 = 1_000_000_000;
+    let nanos = nanos.as_primitive_opt::<TimestampNanosecondType>();
+    let seconds = seconds.as_primitive_opt::<TimestampSecondType>();
+    let (Some(nanos), Some(seconds)) = (nanos, seconds) else {
+        return Err(Error::internal(
+            "96-bit timestamps were read as another type",
+        ));
+    };
+    for (nanos, seconds) in nanos.iter().flatten().zip(seconds.iter().flatten()) {
+        // Before 1970 they may be rounded another way.
+        if nanos.div_euclid(SECOND).abs_diff(seconds) > 1 {
+            let message = format!(
+                "the timestamp of {seconds} seconds since 1970 does not fit 64 bits of nanoseconds"
+            );
+            return Err(Error::data(message));
+        }
+    }
+    Ok(())
+}
+
+/// The decoder panics on some bytes that no writer would write.
+pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .map_err(|_| Error::data("the bytes of the column broke its decoder"))
 }
 
 /// Which rows a column reader reads, and in which portions.

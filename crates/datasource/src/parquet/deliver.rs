@@ -13,10 +13,11 @@ use super::reader::Shared;
 use super::split::Split;
 use super::window::{Window, gather, selected_runs, selection_of, whole};
 
-/// Single rows are decoded where at most one in so many is selected,
+/// Selected rows alone are decoded where at most one in so many is,
 const SPARSE: usize = 4;
-/// and a run of them is at least so short of its neighbours: skipping costs a little each time.
-const ROWS_PER_RUN: usize = 16;
+/// and there is at most one run of them in so many rows: to skip and begin anew costs as much as
+/// decoding dozens of rows. Tests have few rows.
+const ROWS_PER_RUN: usize = if cfg!(test) { 4 } else { 64 };
 
 /// The rows of a split that are still to be delivered.
 pub(super) struct Delivery {

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use esker_datatypes::{Error, Result};
+use parquet::file::metadata::page_index::PageIndex;
 
+use super::cache;
 use super::footer::Footer;
+use super::pages;
 use crate::read_at::{FileReadAt, ReadAt, Stamp};
 
 /// A file whose footer has been read.
@@ -32,7 +35,7 @@ impl ParquetFile {
     pub(super) fn at_path(path: &Path) -> Result<Self> {
         let file = FileReadAt::open(path)?;
         let stamp = file.stamp()?;
-        let footer = Footer::of_file(&file, path, &stamp).map_err(|e| e.in_file(path))?;
+        let footer = cache::of_file(&file, path, &stamp).map_err(|e| e.in_file(path))?;
         Ok(Self {
             path: path.to_owned(),
             footer,
@@ -76,6 +79,8 @@ impl ParquetFile {
 pub(super) struct OpenFile {
     file: Arc<ParquetFile>,
     bytes: Arc<dyn ReadAt>,
+    /// Of the columns that filters use.
+    pages: Option<Arc<PageIndex>>,
 }
 
 impl OpenFile {
@@ -98,7 +103,19 @@ impl OpenFile {
         Ok(Self {
             file: Arc::clone(file),
             bytes,
+            pages: None,
         })
+    }
+
+    /// The same with what is known of the pages of these columns, by position in the file.
+    pub(super) fn with_pages(mut self, columns: &[usize]) -> Self {
+        let pages = pages::read(self.bytes(), self.len(), self.footer(), columns);
+        self.pages = pages.map(Arc::new);
+        self
+    }
+
+    pub(super) fn pages(&self) -> Option<&PageIndex> {
+        self.pages.as_deref()
     }
 
     pub(super) fn path(&self) -> &Path {

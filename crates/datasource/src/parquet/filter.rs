@@ -1,12 +1,17 @@
 //! The filters of a scan over a split: their columns first, each filter in turn.
 
+use std::sync::atomic::Ordering;
+
 use esker_datatypes::{Batch, Column, Error, Result, ScalarValue, Selection};
+use esker_logical_plan::{ScanFilter, Verdict};
 use esker_runtime::TaskContext;
 
 use super::chunks::Pool;
 use super::column::Rows;
+use super::pages::PageStatistics;
 use super::reader::Shared;
 use super::split::Split;
+use super::statistics::GroupStatistics;
 use super::window::{Window, whole};
 
 /// Filters that are tried together, and the columns that have to be decoded for them.
@@ -34,7 +39,10 @@ pub(super) fn filter(
     cx: &mut TaskContext,
 ) -> Result<Filtered> {
     let batch_size = shared.batch_size;
-    let mut windows: Vec<Window> = Window::cut(split.rows.clone(), batch_size).collect();
+    let windows = Window::cut(split.rows.clone(), batch_size);
+    let mut windows: Vec<Window> = windows
+        .filter(|window| may_pass(shared, split, window))
+        .collect();
     let mut decoded = vec![false; shared.columns.len()];
     // With few rows wanted, all filters are tried on a window before the next is looked at.
     let stages = stages(shared, split, shared.limit < u64::MAX);
@@ -83,6 +91,26 @@ pub(super) fn filter(
         }
     }
     Ok(Filtered { windows, decoded })
+}
+
+/// Whether some row of the window may pass, as far as the pages say that it lies in.
+fn may_pass(shared: &Shared, split: &Split, window: &Window) -> bool {
+    let Some(index) = split.file.pages() else {
+        return true;
+    };
+    let statistics = PageStatistics {
+        group: &GroupStatistics::new(&split.file, split.row_group, &shared.columns),
+        index,
+        rows: window.start..window.start + window.rows,
+    };
+    let filters = split.filters.iter().filter_map(|&i| shared.filters.get(i));
+    let dropped = |filter: &ScanFilter| filter.predicate.prune(&statistics) == Verdict::Drop;
+    let may_pass = !filters.into_iter().any(dropped);
+    if !may_pass {
+        let rows = window.rows as u64;
+        shared.rows_skipped.fetch_add(rows, Ordering::Relaxed);
+    }
+    may_pass
 }
 
 /// Gives back the buffers of a window.

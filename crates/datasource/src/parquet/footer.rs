@@ -1,8 +1,6 @@
-//! Footers: what a file says of itself, read once and remembered.
+//! Footers: what a file says of itself.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
 use bytes::{Buf, Bytes};
@@ -14,15 +12,11 @@ use parquet::file::metadata::{
 };
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::schema::{coded_schema, declared_schema};
-use crate::read_at::{ReadAt, Stamp, read_full};
+use super::schema::{coded_schema, declared_schema, seconds_schema};
+use crate::read_at::{ReadAt, read_full};
 
 /// How many bytes at the end of a file are read at once: most footers lie in there.
 const TAIL: u64 = 64 << 10;
-/// How many footers are remembered, and how many bytes they may take.
-const REMEMBERED: usize = 1024;
-const REMEMBERED_BYTES: usize = 128 << 20;
-
 /// What a file says of itself.
 #[derive(Debug)]
 pub(super) struct Footer {
@@ -32,6 +26,8 @@ pub(super) struct Footer {
     pub(super) plain: ArrowReaderMetadata,
     /// The same, but text as dictionaries.
     pub(super) coded: ArrowReaderMetadata,
+    /// The same, but 96-bit timestamps in seconds; `None` where there are none.
+    pub(super) seconds: Option<ArrowReaderMetadata>,
     /// How many rows each row group has.
     rows: Vec<usize>,
     /// For each column its one leaf, when it is flat.
@@ -44,11 +40,18 @@ impl Footer {
     /// # Errors
     /// `Io`; `Data` for bytes that are no Parquet file, or one cut short; `Unsupported`.
     pub(super) fn read(file: &dyn ReadAt, len: u64) -> Result<Self> {
-        let tail = Tail::read(file, len)?;
+        Self::parse(&Tail::read(file, len)?)
+    }
+
+    /// Reads the footer of a file whose end has been read.
+    ///
+    /// # Errors
+    /// See [`read`](Self::read).
+    pub(super) fn parse(tail: &Tail<'_>) -> Result<Self> {
         let metadata = ParquetMetaDataReader::new()
-            .parse_and_finish(&tail)
+            .parse_and_finish(tail)
             .map_err(blame)?;
-        let metadata = Arc::new(metadata);
+        let metadata = Arc::new(without_false_dictionaries(metadata)?);
         let mut rows = Vec::with_capacity(metadata.num_row_groups());
         for (i, group) in metadata.row_groups().iter().enumerate() {
             let said = group.num_rows();
@@ -85,32 +88,16 @@ impl Footer {
         };
         let plain = as_schema(&schema)?;
         let coded = as_schema(&coded_schema(&schema, inferred.parquet_schema()))?;
+        let seconds = seconds_schema(&schema, inferred.parquet_schema());
+        let seconds = seconds.as_ref().map(as_schema).transpose()?;
         Ok(Self {
             schema,
             plain,
             coded,
+            seconds,
             rows,
             leaves,
         })
-    }
-
-    /// The footer of a file, remembered from an earlier reading if the file has not changed since.
-    ///
-    /// # Errors
-    /// See [`read`](Self::read).
-    pub(super) fn of_file(file: &dyn ReadAt, path: &Path, stamp: &Stamp) -> Result<Arc<Self>> {
-        let Ok(path) = std::path::absolute(path) else {
-            return Self::read(file, stamp.len).map(Arc::new);
-        };
-        if let Some(footer) = cache(|cache| cache.get(&path, stamp)) {
-            return Ok(footer);
-        }
-        let footer = Arc::new(Self::read(file, stamp.len)?);
-        // Without a time of change, nothing says that the file is still the same.
-        if stamp.modified.is_some() {
-            cache(|cache| cache.put(path, stamp.clone(), Arc::clone(&footer)));
-        }
-        Ok(footer)
     }
 
     pub(super) fn metadata(&self) -> &ParquetMetaData {
@@ -159,6 +146,36 @@ impl Footer {
     }
 }
 
+/// Old writers say that a dictionary stands at 0, or behind the data, where there is none.
+fn without_false_dictionaries(metadata: ParquetMetaData) -> Result<ParquetMetaData> {
+    let is_false = |chunk: &ColumnChunkMetaData| {
+        let data = chunk.data_page_offset();
+        let dictionary = chunk.dictionary_page_offset();
+        dictionary.is_some_and(|dictionary| dictionary <= 0 || dictionary >= data)
+    };
+    let mut groups = metadata.row_groups().iter();
+    if !groups.any(|group| group.columns().iter().any(is_false)) {
+        return Ok(metadata);
+    }
+    let mut builder = metadata.into_builder();
+    for group in builder.take_row_groups() {
+        let mut group = group.into_builder();
+        let mut columns = group.take_columns();
+        for column in &mut columns {
+            if is_false(column) {
+                let mended = column.clone().into_builder();
+                *column = mended
+                    .set_dictionary_page_offset(None)
+                    .build()
+                    .map_err(blame)?;
+            }
+        }
+        let group = group.set_column_metadata(columns).build().map_err(blame)?;
+        builder = builder.add_row_group(group);
+    }
+    Ok(builder.build())
+}
+
 /// Whose fault an error of the decoder is: the file's, but for those that we passed through it.
 pub(super) fn blame(error: ParquetError) -> Error {
     match error {
@@ -192,7 +209,11 @@ impl<'a> Tail<'a> {
         }
     }
 
-    fn read(file: &'a dyn ReadAt, len: u64) -> Result<Self> {
+    /// Reads the end of a file.
+    ///
+    /// # Errors
+    /// `Io`; `Data` where the file has become shorter.
+    pub(super) fn read(file: &'a dyn ReadAt, len: u64) -> Result<Self> {
         let start = len.saturating_sub(TAIL);
         let bytes = read_bytes(file, start, (len - start) as usize)?;
         Ok(Self {
@@ -201,6 +222,18 @@ impl<'a> Tail<'a> {
             start,
             bytes,
         })
+    }
+}
+
+impl Tail<'_> {
+    /// The footer's bytes, as far as they have been read; all that has been where there is none.
+    pub(super) fn end(&self) -> Bytes {
+        let length = self.bytes.split_last_chunk::<8>().map(|(_, end)| end);
+        let length = length.and_then(|end| end.first_chunk::<4>());
+        let length = length.map_or(usize::MAX, |&length| u32::from_le_bytes(length) as usize);
+        let start = self.bytes.len().saturating_sub(length.saturating_add(8));
+        // Not a slice: that would hold on to all of it.
+        Bytes::copy_from_slice(self.bytes.get(start..).unwrap_or_default())
     }
 }
 
@@ -253,69 +286,4 @@ pub(super) fn fill(file: &dyn ReadAt, start: u64, buffer: &mut [u8]) -> Result<(
         return Err(Error::data(message));
     }
     Ok(())
-}
-
-/// The footers read last, whoever read them: opening a file again reads nothing.
-#[derive(Default)]
-struct Cache {
-    footers: HashMap<PathBuf, Entry>,
-    bytes: usize,
-    clock: u64,
-}
-
-struct Entry {
-    stamp: Stamp,
-    footer: Arc<Footer>,
-    bytes: usize,
-    used: u64,
-}
-
-impl Cache {
-    fn get(&mut self, path: &Path, stamp: &Stamp) -> Option<Arc<Footer>> {
-        self.clock += 1;
-        let entry = self.footers.get_mut(path)?;
-        if entry.stamp != *stamp {
-            return None;
-        }
-        entry.used = self.clock;
-        Some(Arc::clone(&entry.footer))
-    }
-
-    fn put(&mut self, path: PathBuf, stamp: Stamp, footer: Arc<Footer>) {
-        self.remove(&path);
-        let bytes = footer.metadata().memory_size();
-        while !self.footers.is_empty()
-            && (self.footers.len() >= REMEMBERED || self.bytes + bytes > REMEMBERED_BYTES)
-        {
-            let oldest = self.footers.iter().min_by_key(|(_, entry)| entry.used);
-            let Some(path) = oldest.map(|(path, _)| path.clone()) else {
-                break;
-            };
-            self.remove(&path);
-        }
-        if bytes > REMEMBERED_BYTES {
-            return;
-        }
-        self.bytes += bytes;
-        let entry = Entry {
-            stamp,
-            footer,
-            bytes,
-            used: self.clock,
-        };
-        self.footers.insert(path, entry);
-    }
-
-    fn remove(&mut self, path: &Path) {
-        if let Some(entry) = self.footers.remove(path) {
-            self.bytes -= entry.bytes;
-        }
-    }
-}
-
-/// Does something with the one cache there is.
-fn cache<T>(with: impl FnOnce(&mut Cache) -> T) -> T {
-    static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
-    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    with(cache.get_or_insert_default())
 }

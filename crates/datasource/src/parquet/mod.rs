@@ -1,14 +1,16 @@
 //! Parquet: a parallel reader that decodes what a query looks at.
 //!
-//! A file's *footer* is read once and remembered ([`footer`]); it says which types the columns have
-//! ([`schema`]) and what their values can be ([`statistics`]). A scan hands out row groups, or
+//! A file's *footer* is read ([`footer`]) and remembered ([`cache`]); it says which types the columns
+//! have ([`schema`]) and what their values can be ([`statistics`]). A scan hands out row groups, or
 //! pieces of large ones, in which rows may pass its filters ([`split`]). The worker that claimed
-//! one reads the bytes of the columns that it needs ([`chunks`]), decodes the columns of the filters
-//! first, each filter in turn ([`filter`]), then the others, for the rows that are left
+//! one leaves out what the page index rules out ([`pages`]), reads the bytes of the columns that it
+//! needs ([`chunks`]), decodes those of the filters first, each filter in turn ([`filter`]), then the others, for the rows that are left
 //! ([`deliver`]). Columns are decoded one by one ([`column`]) in portions of a batch ([`window`]).
 
 /// Bloom filters.
 mod bloom;
+/// Footers read before.
+mod cache;
 /// Bytes of row groups.
 mod chunks;
 /// Decoding a column.
@@ -23,6 +25,8 @@ mod filter;
 mod footer;
 /// What a user may set.
 mod options;
+/// Page indexes.
+mod pages;
 /// Scans.
 mod reader;
 /// Types.
@@ -73,7 +77,8 @@ const LEAST_ROWS: usize = 32 << 10;
 ///
 /// # Types
 /// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 or 64 bits are
-/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`. Everything else has
+/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`, and an error where they reach beyond the years 1677
+/// to 2262. Everything else has
 /// the type that the [Arrow schema] beside the file's own names or that follows from the latter;
 /// nested columns pass through. Columns that Arrow held as dictionaries are shown as what they stand
 /// for; text that the file holds as a dictionary stays one inside of the engine.
@@ -81,7 +86,7 @@ const LEAST_ROWS: usize = 32 << 10;
 /// # What is read
 /// The footer when the table is opened, unless it has been and the file is the same by size and
 /// time of change; then the columns that a query looks at, those of its filters first, and the
-/// others only where rows are left. Row groups that cannot hold a row that passes are left out. A
+/// others only where rows are left. Row groups and pages that cannot hold a row that passes are left out. A
 /// file that changes between opening and reading is an error.
 ///
 /// [Arrow schema]: https://arrow.apache.org/docs/format/Columnar.html
@@ -344,6 +349,7 @@ impl TableSource for ParquetSource {
             dictionaries: self.options.dictionaries,
             split_rows: self.split_rows(request.query.threads()),
             bytes_read: AtomicU64::new(0),
+            rows_skipped: AtomicU64::new(0),
         }))))
     }
 }

@@ -10,8 +10,9 @@
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ParquetOptions {
-    /// Whether row groups that cannot hold a wanted row, by their statistics and Bloom filters, are
-    /// left out. Switch it off for files whose statistics are wrong.
+    /// Whether row groups that cannot hold a wanted row, by their statistics and Bloom filters, and
+    /// rows in such pages, by the page index, are left out. Switch it off for files whose
+    /// statistics are wrong.
     pub prune: bool,
     /// Whether text that the file holds as a dictionary stays one while it is worked on.
     pub dictionaries: bool,
@@ -30,7 +31,7 @@ impl Default for ParquetOptions {
 }
 
 impl ParquetOptions {
-    /// Whether statistics and Bloom filters are trusted.
+    /// Whether statistics, page indexes and Bloom filters are trusted.
     #[must_use]
     pub fn with_prune(mut self, prune: bool) -> Self {
         self.prune = prune;

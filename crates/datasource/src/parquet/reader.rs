@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) dictionaries: bool,
     pub(super) split_rows: usize,
     pub(super) bytes_read: AtomicU64,
+    /// Rows of row groups that were read, in pages that were not.
+    pub(super) rows_skipped: AtomicU64,
 }
 
 impl Shared {
@@ -127,9 +129,10 @@ impl TableScan for ParquetScan {
         let counts = cursor.counts();
         drop(cursor);
         Some(format!(
-            "row_groups={}, pruned={}, bytes_read={}",
+            "row_groups={}, pruned={}, rows_skipped={}, bytes_read={}",
             counts.row_groups,
             counts.pruned,
+            self.0.rows_skipped.load(Ordering::Relaxed),
             self.0.bytes_read.load(Ordering::Relaxed)
         ))
     }

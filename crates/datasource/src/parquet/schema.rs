@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef as ArrowSchemaRef};
+use arrow::datatypes::{
+    DataType, Field, Schema as ArrowSchema, SchemaRef as ArrowSchemaRef, TimeUnit,
+};
 use esker_datatypes::{Error, Result};
 use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::schema::types::{SchemaDescriptor, Type};
@@ -48,6 +50,26 @@ pub(super) fn coded_schema(
     };
     let fields = declared.fields().iter().zip(roots(parquet)).map(code);
     Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The same columns, but 96-bit timestamps in seconds; `None` where there are none.
+pub(super) fn seconds_schema(
+    declared: &ArrowSchemaRef,
+    parquet: &SchemaDescriptor,
+) -> Option<ArrowSchemaRef> {
+    let old = |stored: &Arc<Type>| physical(stored) == Some(PhysicalType::INT96);
+    if !roots(parquet).iter().any(old) {
+        return None;
+    }
+    let shorten = |(field, stored): (&Arc<Field>, &Arc<Type>)| {
+        let field = field.as_ref().clone();
+        match old(stored) {
+            true => field.with_data_type(DataType::Timestamp(TimeUnit::Second, None)),
+            false => field,
+        }
+    };
+    let fields = declared.fields().iter().zip(roots(parquet)).map(shorten);
+    Some(Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>())))
 }
 
 /// The columns of a file, each with what is nested in it.

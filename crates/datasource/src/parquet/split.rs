@@ -65,6 +65,21 @@ pub(super) struct Plan<'a> {
     pub(super) split_rows: usize,
 }
 
+impl Plan<'_> {
+    fn open(&self, file: &Arc<ParquetFile>) -> Result<OpenFile> {
+        let open = OpenFile::open(file)?;
+        if !self.prune {
+            return Ok(open);
+        }
+        let used = self.filters.iter().flat_map(|f| f.predicate.columns());
+        let used = used.filter_map(|&column| self.columns.get(column).copied());
+        let mut used: Vec<usize> = used.collect();
+        used.sort_unstable();
+        used.dedup();
+        Ok(open.with_pages(&used))
+    }
+}
+
 impl Cursor {
     /// At the first row of the files; no more splits once these hold `wanted` rows.
     pub(super) fn new(files: Vec<Arc<ParquetFile>>, wanted: u64) -> Self {
@@ -110,7 +125,7 @@ impl Cursor {
             let group_rows = footer.rows(self.row_group);
             let open = match &self.open {
                 Some(open) => open.clone(),
-                None => self.open.insert(OpenFile::open(file)?).clone(),
+                None => self.open.insert(plan.open(file)?).clone(),
             };
             if self.row == 0 {
                 self.counts.row_groups += 1;

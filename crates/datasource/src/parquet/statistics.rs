@@ -10,8 +10,8 @@ use esker_logical_expr::Interval;
 use esker_logical_plan::ColumnStats;
 use parquet::basic::{ColumnOrder, SortOrder, Type as PhysicalType};
 use parquet::bloom_filter::Sbbf;
-use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnDescriptor;
 
 use super::bloom;
 use super::file::OpenFile;
@@ -35,6 +35,19 @@ impl<'a> GroupStatistics<'a> {
             columns,
             filters: RefCell::default(),
         }
+    }
+
+    pub(super) fn footer(&self) -> &Footer {
+        self.file.footer()
+    }
+
+    pub(super) fn row_group(&self) -> usize {
+        self.row_group
+    }
+
+    /// The position in the file of a column that is read.
+    pub(super) fn column(&self, column: usize) -> Option<usize> {
+        self.columns.get(column).copied()
     }
 }
 
@@ -86,14 +99,22 @@ pub(super) fn column_statistics(
     let (leaf, chunk) = footer.flat_chunk(row_group, column)?;
     let data_type = footer.schema.fields().get(column)?.data_type();
     let rows = footer.rows(row_group) as u64;
-    let orders = footer.metadata().file_metadata().column_orders();
-    let order = orders.map_or(ColumnOrder::UNDEFINED, |orders| {
-        orders.get(leaf).copied().unwrap_or(ColumnOrder::UNKNOWN)
-    });
-    Some(of_chunk(chunk, order, data_type, rows))
+    let (descriptor, statistics) = (chunk.column_descr(), chunk.statistics());
+    let order = order_of(footer, leaf);
+    Some(of_statistics(
+        descriptor, statistics, order, data_type, rows,
+    ))
 }
 
-/// What is known of a column chunk of so many rows.
+/// In which order the bounds of a leaf are the least and the greatest.
+pub(super) fn order_of(footer: &Footer, leaf: usize) -> ColumnOrder {
+    let orders = footer.metadata().file_metadata().column_orders();
+    orders.map_or(ColumnOrder::UNDEFINED, |orders| {
+        orders.get(leaf).copied().unwrap_or(ColumnOrder::UNKNOWN)
+    })
+}
+
+/// What is known of a column chunk, or a page of one, of so many rows.
 ///
 /// Nothing is said that a writer may have got wrong without breaking the format:
 /// - Bounds from before writers said how values are ordered hold for signed numbers only; those of
@@ -103,15 +124,14 @@ pub(super) fn column_statistics(
 /// - Bounds of text may be cut: a lower one that ends within a character is cut before it, an upper
 ///   one is dropped. One that may be cut and equals the lower one was not rounded up.
 /// - Counts of nulls that are not there are not 0.
-pub(super) fn of_chunk(
-    chunk: &ColumnChunkMetaData,
+pub(super) fn of_statistics(
+    descriptor: &ColumnDescriptor,
+    statistics: Option<&Statistics>,
     order: ColumnOrder,
     data_type: &DataType,
     rows: u64,
 ) -> ColumnStatistics {
     let mut known = ColumnStatistics::default();
-    let descriptor = chunk.column_descr();
-    let statistics = chunk.statistics();
     let nulls = statistics.and_then(Statistics::null_count_opt);
     known.null_count = match nulls.filter(|&nulls| nulls <= rows) {
         _ if descriptor.max_def_level() == 0 => Precision::Exact(0),
@@ -133,7 +153,7 @@ pub(super) fn of_chunk(
     .sort_order();
     let trusted = match order {
         ColumnOrder::TYPE_DEFINED_ORDER(_) if !statistics.is_min_max_deprecated() => true,
-        ColumnOrder::IEEE_754_TOTAL_ORDER => true,
+        ColumnOrder::IEEE_754_TOTAL_ORDER => data_type.is_floating(),
         ColumnOrder::TYPE_DEFINED_ORDER(_) | ColumnOrder::UNDEFINED => {
             of_type == SortOrder::SIGNED
                 && matches!(
@@ -279,6 +299,9 @@ pub(super) struct Folded {
     bounds: Option<ColumnStatistics>,
     /// Whether some row group has no lower, no upper bound.
     open: [bool; 2],
+    rows: u64,
+    /// The rows of those in which all values are null.
+    null_rows: u64,
 }
 
 impl Folded {
@@ -289,7 +312,10 @@ impl Folded {
         }
         let group = group.unwrap_or_default();
         let only_nulls = group.null_count == Precision::Exact(rows);
-        if !only_nulls {
+        self.rows += rows;
+        if only_nulls {
+            self.null_rows += rows;
+        } else {
             self.open[0] |= group.min.is_none();
             self.open[1] |= group.max.is_none();
         }
@@ -314,6 +340,11 @@ impl Folded {
             (Some(a), Some(b)) => Some(if within(&a, &b) { b } else { a }),
             (a, b) => a.or(b),
         };
+    }
+
+    /// Whether there are rows, and all are null.
+    pub(super) fn is_null(&self) -> bool {
+        self.rows > 0 && self.null_rows == self.rows
     }
 
     pub(super) fn finish(self) -> ColumnStatistics {

@@ -95,6 +95,7 @@ impl Source for ScanExec {
         let scan = self.shared.scan.get_or_init(|| self.prepare(cx)).clone()?;
         let reader = guarded(|| scan.open(cx))?;
         Ok(Box::new(LocalScan {
+            scan,
             reader,
             shared: Arc::clone(&self.shared),
             dictionary_strings: self.options.dictionary_strings,
@@ -143,6 +144,7 @@ impl Window {
 }
 
 struct LocalScan {
+    scan: Arc<dyn TableScan>,
     reader: Box<dyn ScanReader>,
     shared: Arc<Shared>,
     dictionary_strings: bool,
@@ -250,6 +252,10 @@ impl LocalSource for LocalScan {
             self.end_split(ordinal, cx);
         }
         Ok(SourceStatus::More)
+    }
+
+    fn describe(&self) -> Option<String> {
+        self.scan.describe()
     }
 }
 

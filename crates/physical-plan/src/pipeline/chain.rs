@@ -253,6 +253,9 @@ impl Chain {
             stage.pending = false;
         }
         self.flush_metrics();
+        if let (Some(metrics), Some(detail)) = (&self.source_metrics, self.source.describe()) {
+            metrics.describe(detail);
+        }
         if !self.left {
             self.left = true;
             self.run().leave();

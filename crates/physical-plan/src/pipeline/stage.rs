@@ -146,6 +146,10 @@ impl StageMetrics {
     pub(crate) fn flush(&mut self) {
         self.local.flush(&self.shared);
     }
+
+    pub(crate) fn describe(&self, detail: String) {
+        self.shared.describe(detail);
+    }
 }
 
 pub(crate) fn nanos(clock: &Stopwatch) -> u64 {

@@ -36,6 +36,11 @@ pub trait LocalSource: Send {
     /// # Errors
     /// Whatever went wrong while reading.
     fn next(&mut self, out: &mut Batch, cx: &mut TaskContext) -> Result<SourceStatus>;
+
+    /// What all workers' sides together have to say of their work, beside what is counted.
+    fn describe(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a source gave.

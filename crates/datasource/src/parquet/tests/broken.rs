@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use esker_datatypes::{Batch, Error, Result};
 use esker_logical_plan::{Claim, ScanRequest, ScanStatus, TableSource};
 use esker_runtime::TaskContext;
+use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 
 use super::{file, rows, small_groups};
 use crate::{MemoryReadAt, ParquetOptions, ParquetSource};
@@ -16,7 +18,11 @@ fn open(bytes: &[u8]) -> Result<ParquetSource> {
 
 /// Reads all of a file, and says how many rows that were.
 fn read(bytes: &[u8]) -> Result<usize> {
-    let source = open(bytes)?;
+    read_all(&open(bytes)?)
+}
+
+/// Reads all of a table, and says how many rows that were.
+pub(super) fn read_all(source: &ParquetSource) -> Result<usize> {
     let mut cx = TaskContext::standalone();
     let columns: Vec<usize> = (0..source.schema().len()).collect();
     let scan = source.scan(ScanRequest {
@@ -71,21 +77,23 @@ fn what_is_no_parquet_file_is_refused() {
     assert!(error.contains("in file 't.parquet'"), "{error}");
 }
 
+/// Where the footer starts: its length stands before the last four bytes.
+fn footer_of(bytes: &[u8]) -> usize {
+    let end = bytes.len() - 8;
+    let length: [u8; 4] = bytes[end..end + 4].try_into().unwrap();
+    end - u32::from_le_bytes(length) as usize
+}
+
 #[test]
 fn broken_bytes_are_errors_that_say_where() {
     let whole = file(&[rows(40)], small_groups());
-    // The bytes before the last 8: the length of the footer stands there.
-    let footer = whole.len() - 8;
-    let length: [u8; 4] = whole[footer..footer + 4].try_into().unwrap();
-    let footer = footer - u32::from_le_bytes(length) as usize;
+    let footer = footer_of(&whole);
     assert_eq!(read(&whole).unwrap(), 40);
     let mut errors = Vec::new();
     for at in (4..footer).step_by(7) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
-        // As the engine does: what the decoder does not check may panic.
-        let read = std::panic::catch_unwind(|| read(&bytes));
-        errors.extend(read.ok().and_then(Result::err));
+        errors.extend(read(&bytes).err());
     }
     assert!(errors.len() > 10);
     for error in errors {
@@ -96,6 +104,45 @@ fn broken_bytes_are_errors_that_say_where() {
         );
         assert!(text.contains("in file 't.parquet'"), "{text}");
     }
+}
+
+#[test]
+fn a_broken_footer_is_an_error() {
+    let whole = file(&[rows(40)], small_groups());
+    let footer = footer_of(&whole);
+    let mut errors = 0;
+    for (i, at) in (footer..whole.len()).step_by(3).enumerate() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= [0x01, 0x55, 0x80, 0xff][i % 4];
+        let Err(error) = read(&bytes) else {
+            continue;
+        };
+        errors += 1;
+        assert!(error.to_string().contains("in file 't.parquet'"), "{error}");
+    }
+    assert!(errors > 100, "{errors}");
+}
+
+#[test]
+fn a_dictionary_that_is_not_there() {
+    let bytes = file(&[rows(40)], small_groups().set_dictionary_enabled(false));
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(bytes.clone()));
+    let mut builder = metadata.unwrap().into_builder();
+    for group in builder.take_row_groups() {
+        let mut group = group.into_builder();
+        let columns = group.take_columns().into_iter().map(|column| {
+            let column = column.into_builder().set_dictionary_page_offset(Some(0));
+            column.build().unwrap()
+        });
+        let group = group.set_column_metadata(columns.collect());
+        builder = builder.add_row_group(group.build().unwrap());
+    }
+    let mut old = bytes[..footer_of(&bytes)].to_vec();
+    let metadata = builder.build();
+    ParquetMetaDataWriter::new(&mut old, &metadata)
+        .finish()
+        .unwrap();
+    assert_eq!(read(&old).unwrap(), 40);
 }
 
 #[test]

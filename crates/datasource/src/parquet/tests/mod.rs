@@ -1,5 +1,7 @@
 //! Parquet files as tables, against the rows they were written from.
 
+/// A file of an old writer.
+mod alltypes;
 /// Files that are not what they say.
 mod broken;
 /// Several files.
@@ -28,7 +30,7 @@ use super::{ParquetOptions, ParquetSource};
 use crate::MemoryReadAt;
 
 /// A file of these batches.
-fn file(batches: &[RecordBatch], properties: WriterPropertiesBuilder) -> Vec<u8> {
+pub(super) fn file(batches: &[RecordBatch], properties: WriterPropertiesBuilder) -> Vec<u8> {
     let mut bytes = Vec::new();
     let schema = batches[0].schema();
     let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties.build())).unwrap();
@@ -63,7 +65,7 @@ fn conforms(batches: &[RecordBatch], bytes: &[u8], options: ParquetOptions) {
 }
 
 /// Rows with nulls, repeated values and all that floats have.
-fn rows(count: usize) -> RecordBatch {
+pub(super) fn rows(count: usize) -> RecordBatch {
     let every = |n: usize, row: usize| row % n != n - 1;
     let ids = (0..count as i64).collect::<Vec<_>>();
     let numbers = (0..count).map(|row| every(3, row).then_some((row / 4) as i32));
@@ -100,7 +102,7 @@ fn rows(count: usize) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), columns.collect()).unwrap()
 }
 
-fn small_groups() -> WriterPropertiesBuilder {
+pub(super) fn small_groups() -> WriterPropertiesBuilder {
     WriterProperties::builder()
         .set_max_row_group_row_count(Some(11))
         .set_data_page_row_count_limit(4)

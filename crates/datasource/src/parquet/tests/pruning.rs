@@ -16,15 +16,14 @@ use esker_logical_plan::{
 use esker_runtime::TaskContext;
 use parquet::basic::{ColumnOrder, SortOrder};
 use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
-use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::SchemaDescriptor;
 use proptest::prelude::*;
 
-use super::super::statistics::of_chunk;
-use super::{file, table};
+use super::super::statistics::of_statistics;
+use super::{conforms, file, table};
 use crate::{ParquetOptions, ParquetSource};
 
 const DEFINED: ColumnOrder = ColumnOrder::TYPE_DEFINED_ORDER(SortOrder::SIGNED);
@@ -38,12 +37,7 @@ fn known(
 ) -> ColumnStatistics {
     let schema = parse_message_type(&format!("message m {{ optional {declared}; }}")).unwrap();
     let descriptor = SchemaDescriptor::new(Arc::new(schema)).column(0);
-    let chunk = ColumnChunkMetaData::builder(descriptor)
-        .set_statistics(statistics.into())
-        .set_num_values(100)
-        .build()
-        .unwrap();
-    of_chunk(&chunk, order, data_type, 100)
+    of_statistics(&descriptor, Some(&statistics.into()), order, data_type, 100)
 }
 
 struct Known(Interval);
@@ -395,6 +389,56 @@ fn row_groups_without_a_wanted_row_are_not_read() {
 }
 
 #[test]
+fn pages_without_a_wanted_row_are_not_read() {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..40));
+    // Pages of 6 rows: some hold nothing but nulls.
+    let some = (0..40).map(|row| (row / 6 % 2 == 0).then_some(row));
+    let some: ArrayRef = Arc::new(some.collect::<Int64Array>());
+    let floats = (0..40).map(|row| if row == 30 { f64::NAN } else { f64::from(row) });
+    let floats: ArrayRef = Arc::new(Float64Array::from_iter_values(floats));
+    let batch = RecordBatch::try_from_iter([("id", ids), ("some", some), ("float", floats)]);
+    let batches = [batch.unwrap()];
+    let properties = WriterProperties::builder()
+        .set_data_page_row_count_limit(6)
+        .set_write_batch_size(6);
+    let bytes = file(&batches, properties.clone());
+    let check = |options, name, op, value, rows, skipped: u64| {
+        let source = table(&bytes, options);
+        let filters = vec![filter_of(&source.schema(), name, op, value)];
+        let (found, text) = filtered(&source, filters);
+        assert_eq!(found.num_rows(), rows, "{text}");
+        assert!(text.contains(&format!("rows_skipped={skipped},")), "{text}");
+    };
+    let default = ParquetOptions::default;
+    // In windows of 4 rows, by pages of 6.
+    check(default(), "id", CompareOp::Eq, number(25), 1, 32);
+    check(default(), "id", CompareOp::Lt, number(12), 12, 28);
+    check(
+        default().with_split_rows(7),
+        "id",
+        CompareOp::Lt,
+        number(12),
+        12,
+        26,
+    );
+    check(
+        default().with_prune(false),
+        "id",
+        CompareOp::Eq,
+        number(25),
+        1,
+        0,
+    );
+    // Only nulls in rows 6 to 11, 18 to 23 and 30 to 35: one window in each.
+    check(default(), "some", CompareOp::GtEq, number(0), 22, 12);
+    // NaN is the greatest; this writer says how many there are in each page.
+    let float = |value: f64| Column::constant(value.into(), 1);
+    check(default(), "float", CompareOp::Gt, float(100.0), 1, 32);
+    check(default(), "float", CompareOp::Lt, float(2.0), 2, 32);
+    conforms(&batches, &bytes, default());
+}
+
+#[test]
 fn a_filter_that_all_rows_pass_is_not_tried() {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..20));
     let names: ArrayRef = Arc::new(Int64Array::from_iter_values(20..40));
@@ -446,13 +490,16 @@ proptest! {
             (proptest::option::of(float()), proptest::option::of(text())), 1..40),
         op in proptest::sample::select(&OPS),
         (float, text) in (float(), text()),
-        (group, split, blooms) in (1usize..9, 1usize..9, any::<bool>()),
+        (group, page, split, blooms) in (1usize..20, 1usize..5, 1usize..20, any::<bool>()),
     ) {
         let floats: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Float64Array>());
         let texts: ArrayRef = Arc::new(rows.iter().map(|row| row.1.clone()).collect::<StringArray>());
         let batch = RecordBatch::try_from_iter([("f", floats), ("t", texts)]).unwrap();
         let properties = WriterProperties::builder()
             .set_max_row_group_row_count(Some(group))
+            .set_data_page_row_count_limit(page)
+            .set_write_batch_size(1)
+            .set_column_index_truncate_length(Some(2))
             .set_statistics_truncate_length(Some(2))
             .set_bloom_filter_enabled(blooms);
         let bytes = file(&[batch], properties);

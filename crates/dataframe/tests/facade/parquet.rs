@@ -1,0 +1,155 @@
+//! Parquet files: the same answers as the same rows in memory, whatever the settings.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
+};
+use esker_dataframe::prelude::*;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+
+use crate::settings::every_setting;
+use crate::{batch, context, names, row_set, rows};
+
+/// Keys that repeat with gaps, texts of few values and of many, floats with all that floats have.
+fn sales() -> RecordBatch {
+    let ids = (0..97i64).map(|row| (row % 9 != 8).then_some(row / 3));
+    let regions = ["north", "south", "east", "a region with a longer name"];
+    // Row groups of 10 rows know different regions, in different orders.
+    let regions =
+        (0..97).map(|row: usize| (row % 7 != 6).then(|| regions[(row / 5 + row % 2) % 4]));
+    let notes = (0..97).map(|row| format!("note {}", row * 7919 % 97));
+    let floats = [1.5, f64::NAN, -0.0, 0.0, -2.0, f64::INFINITY];
+    let amounts = (0..97).map(|row: usize| (row % 11 != 10).then(|| floats[row % 6]));
+    let prices = Decimal128Array::from_iter_values((0..97).map(|row| row * 125));
+    let columns: [(&str, ArrayRef); 5] = [
+        ("id", Arc::new(ids.collect::<Int64Array>())),
+        ("region", Arc::new(regions.collect::<StringViewArray>())),
+        ("note", Arc::new(StringViewArray::from_iter_values(notes))),
+        ("amount", Arc::new(amounts.collect::<Float64Array>())),
+        (
+            "price",
+            Arc::new(prices.with_precision_and_scale(12, 2).unwrap()),
+        ),
+    ];
+    batch(columns)
+}
+
+/// A folder with the rows in two files of small row groups.
+fn folder(rows: &RecordBatch, blooms: bool) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (rows.slice(0, 45), rows.slice(45, rows.num_rows() - 45));
+    for (name, part) in [("1.parquet", first), ("2.parquet", second)] {
+        let file = std::fs::File::create(folder.path().join(name)).unwrap();
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(10))
+            .set_data_page_row_count_limit(3)
+            .set_write_batch_size(3)
+            .set_bloom_filter_enabled(blooms)
+            .build();
+        let mut writer = ArrowWriter::try_new(file, part.schema(), Some(properties)).unwrap();
+        writer.write(&part).unwrap();
+        writer.close().unwrap();
+    }
+    folder
+}
+
+/// What is asked of the frames, and whether the answer has an order.
+fn queries(df: &DataFrame) -> Vec<(DataFrame, bool)> {
+    let by_region = df.group_by(["region"]).agg([
+        len(),
+        col("price").sum().alias("total"),
+        col("amount").max().alias("most"),
+    ]);
+    let north = df.filter(col("region").eq("north"));
+    let few = df.filter(col("note").eq("note 7").or(col("id").eq(20)));
+    vec![
+        (df.clone(), true),
+        (north.clone(), true),
+        (
+            few.select([col("note"), (col("price") * 2).alias("double")]),
+            true,
+        ),
+        (
+            df.filter(col("amount").gt(1)).select(["id", "amount"]),
+            true,
+        ),
+        (df.filter(col("amount").eq(0)).select(["note"]), true),
+        (
+            df.filter(col("id").lt(5))
+                .filter(col("region").neq("south")),
+            true,
+        ),
+        (df.filter(col("region").is_null()).limit(4), true),
+        (df.filter(col("id").gt(1000)), true),
+        (df.limit(13).select(["region"]), true),
+        (df.sort([col("region"), col("note")]).limit(9), true),
+        (by_region.clone(), false),
+        (df.select(["region"]).distinct(), false),
+        (
+            by_region.join(
+                &north.select(["region", "note"]),
+                Join::inner().on(["region"]),
+            ),
+            false,
+        ),
+    ]
+}
+
+#[test]
+fn answers_are_those_of_the_rows_in_memory() {
+    let sales = sales();
+    for (blooms, ctx) in [false, true].into_iter().cycle().zip(every_setting()) {
+        let folder = folder(&sales, blooms);
+        // Decimals are as wide as they are stored: compare as text.
+        let wanted = queries(&ctx.from_batches([sales.clone()]).unwrap());
+        let default = ParquetOptions::default;
+        for options in [
+            default(),
+            default().with_split_rows(4),
+            default().with_prune(false).with_dictionaries(false),
+        ] {
+            let df = ctx.parquet_with(folder.path(), options).unwrap();
+            for ((found, ordered), (wanted, _)) in queries(&df).iter().zip(&wanted) {
+                let read = if *ordered { rows } else { row_set };
+                assert_eq!(read(found), read(wanted), "{found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn counting_reads_no_column() {
+    let folder = folder(&sales(), false);
+    let df = context(2).parquet(folder.path()).unwrap();
+    assert_eq!(names(&df), ["id", "region", "note", "amount", "price"]);
+    assert_eq!(df.count().unwrap(), 97);
+    let text = df.agg([len()]).explain_analyze().unwrap().to_string();
+    assert!(text.contains("bytes_read=0"), "{text}");
+}
+
+#[test]
+fn errors_name_the_file() {
+    let ctx = context(1);
+    let error = ctx.parquet("no/such/file.parquet").unwrap_err().to_string();
+    assert!(
+        error.contains("no/such/file.parquet") && error.contains("parquet()"),
+        "{error}"
+    );
+    let csv = crate::fixture("employee.csv");
+    let error = ctx.parquet(csv).unwrap_err().to_string();
+    assert!(error.contains("employee.csv"), "{error}");
+}
+
+#[test]
+fn explain_analyze_says_what_was_left_out() {
+    let folder = folder(&sales(), false);
+    let df = context(2).parquet(folder.path().join("1.parquet")).unwrap();
+    let analyzed = df.filter(col("id").lt(3)).explain_analyze().unwrap();
+    let text = analyzed.to_string();
+    assert!(
+        text.contains("row_groups=5, pruned=4, rows_skipped="),
+        "{text}"
+    );
+}
