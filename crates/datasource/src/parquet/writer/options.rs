@@ -43,7 +43,7 @@ pub enum ParquetCompression {
     Snappy,
     /// LZ4, without frames.
     Lz4,
-    /// Zstandard: small, and about as fast to write as Snappy at level 1.
+    /// Zstandard: smaller than Snappy, and quick at level 1.
     Zstd,
     /// Gzip: readable by everyone, slow.
     Gzip,
