@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
+use esker_datasource::FooterCache;
 use esker_datatypes::{Error, Result};
 use esker_logical_plan::{LogicalPlan, MemTable, Origin, Scan, StreamTable, TableSource};
 use esker_optimizer::Optimizer;
@@ -39,6 +40,8 @@ struct Inner {
     optimizer: Option<Optimizer>,
     planner: Planner,
     tables: RwLock<BTreeMap<String, DataFramePlan>>,
+    /// Of the Parquet files that were opened.
+    footers: FooterCache,
 }
 
 /// A registered table's plan.
@@ -97,6 +100,7 @@ impl ExecutionContext {
                 optimizer,
                 planner,
                 tables: RwLock::default(),
+                footers: FooterCache::default(),
             }),
         }
     }
@@ -213,6 +217,10 @@ impl ExecutionContext {
     ) -> DataFrame {
         let scan = LogicalPlan::Scan(Scan::new(name, source)).with_origin(Some(origin));
         DataFrame::new(self.clone(), scan)
+    }
+
+    pub(crate) fn footers(&self) -> &FooterCache {
+        &self.inner.footers
     }
 
     pub(crate) fn batch_size(&self) -> usize {

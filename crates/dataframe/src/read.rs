@@ -41,7 +41,8 @@ impl ExecutionContext {
 
     /// Opens a Parquet file, or all files of a folder whose names end in `.parquet`, by name: reads
     /// their footers. A query reads the columns it looks at, and leaves out the row groups in which
-    /// no row can pass its filters.
+    /// no row can pass its filters. The context remembers footers: a file that has not changed is
+    /// opened again without parsing.
     ///
     /// Text is `Utf8View`, bytes are `BinaryView`, decimals are as wide as they are stored.
     ///
@@ -80,9 +81,12 @@ impl ExecutionContext {
     fn open_parquet(
         &self,
         path: &Path,
-        options: ParquetOptions,
+        mut options: ParquetOptions,
         origin: Origin,
     ) -> Result<DataFrame> {
+        if options.footers.is_none() {
+            options.footers = Some(self.footers().clone());
+        }
         let source =
             ParquetSource::open_with(path, options).map_err(|error| origin.annotate(error))?;
         let name = source.name().to_owned();

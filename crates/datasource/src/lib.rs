@@ -30,6 +30,7 @@ mod support;
 
 pub use csv::{CsvOptions, CsvSource};
 pub use parquet::{
-    ParquetCompression, ParquetOptions, ParquetSink, ParquetSource, ParquetWriteOptions,
+    FooterCache, ParquetCompression, ParquetOptions, ParquetSink, ParquetSource,
+    ParquetWriteOptions,
 };
 pub use read_at::{FileReadAt, MemoryReadAt, ReadAt};

@@ -1,6 +1,7 @@
-//! Footers that have been read before, by whatever table of the process.
+//! Footers that have been read before.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,30 +15,67 @@ use crate::read_at::{ReadAt, Stamp};
 const REMEMBERED: usize = 1024;
 const REMEMBERED_BYTES: usize = 128 << 20;
 
-/// The footer of a file, remembered from an earlier reading if the file has not changed since.
+/// Footers of Parquet files, remembered: whoever opens a file again through the same cache parses
+/// nothing, as long as size, time of change and last bytes of the file are the same.
 ///
-/// # Errors
-/// See [`Footer::read`].
-pub(super) fn of_file(file: &dyn ReadAt, path: &Path, stamp: &Stamp) -> Result<Arc<Footer>> {
-    let tail = Tail::read(file, stamp.len)?;
-    let Ok(path) = std::path::absolute(path) else {
-        return Footer::parse(&tail).map(Arc::new);
-    };
-    // Clocks are coarse: a file that was written twice in a moment may look the same. What is
-    // saved is the parsing; reading the end costs little.
-    let end = tail.end();
-    if let Some(footer) = cache(|cache| cache.get(&path, stamp, &end)) {
-        return Ok(footer);
+/// It remembers the 1024 footers used last, of at most 128 MiB. A cheap handle; clones are the same
+/// cache.
+///
+/// ```no_run
+/// use esker_datasource::{FooterCache, ParquetOptions, ParquetSource};
+///
+/// let options = ParquetOptions::default().with_footers(FooterCache::default());
+/// let first = ParquetSource::open_with("orders.parquet", options.clone())?;
+/// let second = ParquetSource::open_with("orders.parquet", options)?;
+/// # Ok::<(), esker_datatypes::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct FooterCache(Arc<Mutex<Cache>>);
+
+impl fmt::Debug for FooterCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let footers = self.with(|cache| cache.footers.len());
+        f.debug_struct("FooterCache")
+            .field("footers", &footers)
+            .finish_non_exhaustive()
     }
-    let footer = Arc::new(Footer::parse(&tail)?);
-    // Without a time of change, nothing says that the file is still the same.
-    if stamp.modified.is_some() {
-        cache(|cache| cache.put(path, stamp.clone(), end, Arc::clone(&footer)));
-    }
-    Ok(footer)
 }
 
-/// The footers read last, whoever read them: opening a file again parses nothing.
+impl FooterCache {
+    /// The footer of a file, remembered from an earlier reading if the file has not changed since.
+    ///
+    /// # Errors
+    /// See [`Footer::read`].
+    pub(super) fn footer(
+        &self,
+        file: &dyn ReadAt,
+        path: &Path,
+        stamp: &Stamp,
+    ) -> Result<Arc<Footer>> {
+        let tail = Tail::read(file, stamp.len)?;
+        let Ok(path) = std::path::absolute(path) else {
+            return Footer::parse(&tail).map(Arc::new);
+        };
+        // Clocks are coarse: a file that was written twice in a moment may look the same. What is
+        // saved is the parsing; reading the end costs little.
+        let end = tail.end();
+        if let Some(footer) = self.with(|cache| cache.get(&path, stamp, &end)) {
+            return Ok(footer);
+        }
+        let footer = Arc::new(Footer::parse(&tail)?);
+        // Without a time of change, nothing says that the file is still the same.
+        if stamp.modified.is_some() {
+            self.with(|cache| cache.put(path, stamp.clone(), end, Arc::clone(&footer)));
+        }
+        Ok(footer)
+    }
+
+    fn with<T>(&self, action: impl FnOnce(&mut Cache) -> T) -> T {
+        action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The footers used last.
 #[derive(Default)]
 struct Cache {
     footers: HashMap<PathBuf, Entry>,
@@ -98,13 +136,6 @@ impl Cache {
     }
 }
 
-/// Does something with the one cache there is.
-fn cache<T>(with: impl FnOnce(&mut Cache) -> T) -> T {
-    static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
-    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    with(cache.get_or_insert_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,15 +151,20 @@ mod tests {
 
     #[test]
     fn footers_are_remembered_while_files_stay_the_same() {
-        let open = |bytes: &[u8], stamp: &Stamp| {
+        let remembered = FooterCache::default();
+        let open_by = |cache: &FooterCache, bytes: &[u8], stamp: &Stamp| {
             let file = MemoryReadAt::from(bytes.to_vec());
-            of_file(&file, Path::new("remembered.parquet"), stamp).unwrap()
+            let path = Path::new("remembered.parquet");
+            cache.footer(&file, path, stamp).unwrap()
         };
+        let open = |bytes: &[u8], stamp: &Stamp| open_by(&remembered, bytes, stamp);
         let by = |writer: &str| small_groups().set_created_by(writer.to_owned());
         let bytes = file(&[rows(20)], by("one writer"));
         let len = bytes.len() as u64;
         let first = open(&bytes, &stamp(len));
         assert!(Arc::ptr_eq(&first, &open(&bytes, &stamp(len))));
+        let elsewhere = open_by(&FooterCache::default(), &bytes, &stamp(len));
+        assert!(!Arc::ptr_eq(&first, &elsewhere));
         let later = Stamp {
             modified: Some(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1)),
             ..stamp(len)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use esker_datatypes::{Error, Result};
 use parquet::file::metadata::page_index::PageIndex;
 
-use super::cache;
+use super::cache::FooterCache;
 use super::footer::Footer;
 use super::pages;
 use crate::read_at::{FileReadAt, ReadAt, Stamp};
@@ -28,14 +28,18 @@ enum Contents {
 }
 
 impl ParquetFile {
-    /// The file at a path.
+    /// The file at a path, its footer from the cache if there is one and it has it.
     ///
     /// # Errors
     /// `Io`; `Data` for a file that is no Parquet file.
-    pub(super) fn at_path(path: &Path) -> Result<Self> {
+    pub(super) fn at_path(path: &Path, footers: Option<&FooterCache>) -> Result<Self> {
         let file = FileReadAt::open(path)?;
         let stamp = file.stamp()?;
-        let footer = cache::of_file(&file, path, &stamp).map_err(|e| e.in_file(path))?;
+        let footer = match footers {
+            Some(footers) => footers.footer(&file, path, &stamp),
+            None => Footer::read(&file, stamp.len).map(Arc::new),
+        };
+        let footer = footer.map_err(|e| e.in_file(path))?;
         Ok(Self {
             path: path.to_owned(),
             footer,

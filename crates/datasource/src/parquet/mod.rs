@@ -1,6 +1,6 @@
 //! Parquet: a parallel reader that decodes what a query looks at.
 //!
-//! A file's *footer* is read ([`footer`]) and remembered ([`cache`]); it says which types the columns
+//! A file's *footer* is read ([`footer`]) and may be remembered ([`cache`]); it says which types the columns
 //! have ([`schema`]) and what their values can be ([`statistics`]). A scan hands out row groups, or
 //! pieces of large ones, in which rows may pass its filters ([`split`]). The worker that claimed
 //! one leaves out what the page index rules out ([`pages`]), reads the bytes of the columns that it
@@ -55,6 +55,7 @@ use esker_datatypes::{
 use esker_logical_expr::Expr;
 use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
 
+pub use self::cache::FooterCache;
 use self::file::ParquetFile;
 pub use self::options::ParquetOptions;
 use self::reader::{ParquetScan, Shared};
@@ -84,8 +85,8 @@ const LEAST_ROWS: usize = 32 << 10;
 /// dictionary stays one inside of the engine.
 ///
 /// # What is read
-/// The footer when the table is opened (a process remembers those of files that have not changed);
-/// then the columns that a query looks at, those of its filters first, and the others only where
+/// The footer when the table is opened (a [`FooterCache`] in the options remembers those of files
+/// that have not changed); then the columns that a query looks at, those of its filters first, and the others only where
 /// rows are left. Row groups and pages that cannot hold a row that passes are left out. A file that
 /// changes between opening and reading is an error.
 ///
@@ -149,9 +150,10 @@ impl ParquetSource {
     }
 
     fn at_paths(name: String, paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
+        let footers = options.footers.as_ref();
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
-            files.push(Arc::new(ParquetFile::at_path(path.as_ref())?));
+            files.push(Arc::new(ParquetFile::at_path(path.as_ref(), footers)?));
         }
         Self::of_files(name, files, options)
     }

@@ -1,5 +1,7 @@
 //! How Parquet files are to be read.
 
+use super::cache::FooterCache;
+
 /// How Parquet files are to be read. The defaults are the fast ways; none of them changes a result.
 ///
 /// ```
@@ -18,6 +20,9 @@ pub struct ParquetOptions {
     pub dictionaries: bool,
     /// How many rows of a row group a worker takes at once, at most.
     pub split_rows: usize,
+    /// Where footers are remembered from one opening of a file to the next; without it they are
+    /// parsed each time.
+    pub footers: Option<FooterCache>,
 }
 
 impl Default for ParquetOptions {
@@ -26,6 +31,7 @@ impl Default for ParquetOptions {
             prune: true,
             dictionaries: true,
             split_rows: 256 << 10,
+            footers: None,
         }
     }
 }
@@ -49,6 +55,13 @@ impl ParquetOptions {
     #[must_use]
     pub fn with_split_rows(mut self, split_rows: usize) -> Self {
         self.split_rows = split_rows.max(1);
+        self
+    }
+
+    /// Where footers are remembered from one opening of a file to the next.
+    #[must_use]
+    pub fn with_footers(mut self, footers: FooterCache) -> Self {
+        self.footers = Some(footers);
         self
     }
 }
