@@ -1,5 +1,7 @@
 //! Which rows of a batch count.
 
+use std::cell::Cell;
+
 use arrow::array::{Array, BooleanArray};
 
 /// The rows of a batch that count: all, or an ascending list of row numbers.
@@ -95,12 +97,12 @@ impl Selection {
     }
 
     /// Keeps the rows for which `keep` holds.
-    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+    pub fn retain(&mut self, keep: impl FnMut(usize) -> bool) {
         match &mut self.rows {
-            Some(rows) => rows.retain(|&row| keep(row as usize)),
+            Some(rows) => retain(rows, keep),
             None => {
-                let mut rows = Vec::with_capacity(self.len);
-                rows.extend((0..self.len as u32).filter(|&row| keep(row as usize)));
+                let mut rows: Vec<u32> = (0..self.len as u32).collect();
+                retain(&mut rows, keep);
                 self.rows = (rows.len() < self.len).then_some(rows);
             }
         }
@@ -114,7 +116,7 @@ impl Selection {
             None => mask.values().clone(),
         };
         match &mut self.rows {
-            Some(rows) => rows.retain(|&row| values.value(row as usize)),
+            Some(rows) => retain(rows, |row| values.value(row)),
             None => {
                 let count = values.count_set_bits();
                 if count < self.len {
@@ -141,6 +143,19 @@ impl Selection {
             None => self.rows = Some((start as u32..end as u32).collect()),
         }
     }
+}
+
+/// Keeps some rows: without a branch, for nobody can foretell which they are.
+fn retain(rows: &mut Vec<u32>, mut keep: impl FnMut(usize) -> bool) {
+    let (mut kept, all) = (0, Cell::from_mut(rows.as_mut_slice()).as_slice_of_cells());
+    for row in all {
+        let row = row.get();
+        if let Some(place) = all.get(kept) {
+            place.set(row);
+        }
+        kept += usize::from(keep(row as usize));
+    }
+    rows.truncate(kept);
 }
 
 #[cfg(test)]

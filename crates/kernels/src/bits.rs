@@ -121,18 +121,20 @@ pub(crate) fn narrow(selection: &mut Selection, words: &[u64]) {
     if count == rows {
         return;
     }
-    let mut kept = Vec::with_capacity(count);
+    // Eight places at a time, the last ones perhaps for nothing: a loop of as many rounds as a word
+    // has bits ends where nobody can foretell.
+    let (mut kept, mut end) = (vec![0; count + 8], 0);
     for (at, mut word) in masked() {
-        let base = (at * 64) as u32;
-        if word == u64::MAX {
-            kept.extend(base..base + 64);
-            continue;
+        let (base, found) = ((at * 64) as u32, word.count_ones() as usize);
+        for start in (end..end + found).step_by(8) {
+            for place in &mut kept[start..start + 8] {
+                *place = base + word.trailing_zeros();
+                word &= word.wrapping_sub(1);
+            }
         }
-        while word != 0 {
-            kept.push(base + word.trailing_zeros());
-            word &= word - 1;
-        }
+        end += found;
     }
+    kept.truncate(count);
     *selection = Selection::from_rows(rows, kept);
 }
 

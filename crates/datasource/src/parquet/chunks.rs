@@ -185,18 +185,23 @@ pub(super) struct Pool {
 
 impl Pool {
     /// A buffer of `len` bytes, whatever they are.
-    fn take(&mut self, len: usize) -> Vec<u8> {
+    pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
         let fits = self.free.iter().rposition(|free| free.capacity() >= len);
         let mut buffer = match fits {
-            Some(at) => self.free.swap_remove(at),
-            None => Vec::new(),
+            Some(at) => {
+                let buffer = self.free.swap_remove(at);
+                self.bytes -= buffer.capacity();
+                buffer
+            }
+            // A little more: the next one may be a little longer.
+            None => Vec::with_capacity(len + len / 8),
         };
-        self.bytes -= buffer.capacity();
         buffer.resize(len, 0);
         buffer
     }
 
-    fn give(&mut self, bytes: Bytes) {
+    /// Takes a buffer back that nobody else holds.
+    pub(super) fn give(&mut self, bytes: Bytes) {
         if bytes.is_unique() {
             let buffer = Vec::from(bytes);
             if self.bytes + buffer.capacity() <= KEPT {
@@ -260,7 +265,7 @@ mod tests {
         let buffer = pool.take(1000);
         let at = buffer.as_ptr();
         pool.give(buffer.into());
-        assert_eq!(pool.bytes, 1000);
+        assert_eq!(pool.bytes, 1125);
         let again = pool.take(900);
         assert!(again.as_ptr() == at && again.len() == 900);
         assert_eq!(pool.bytes, 0);

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType, TimestampSecondType};
 use arrow::error::ArrowError;
-use esker_datatypes::{Column, Error, Result, ScalarValue};
+use esker_datatypes::{Buffers, Column, Error, Result, ScalarValue};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
@@ -16,7 +16,8 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::{Encoding, PageType, Type as PhysicalType};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use super::chunks::ChunkView;
+use super::chunks::{ChunkView, Pool};
+use super::flat::{Decoded, FlatReader, Form};
 use super::footer::{Footer, blame};
 
 /// A dictionary of more values than this share of the rows is given up: codes would save nothing.
@@ -24,9 +25,7 @@ const ROWS_PER_VALUE: usize = 4;
 
 /// Reads a column of a row group.
 pub(super) struct ColumnReader {
-    batches: ParquetRecordBatchReader,
-    /// The same rows in seconds, where they are 96-bit timestamps.
-    seconds: Option<ParquetRecordBatchReader>,
+    decoder: Decoder,
     data_type: DataType,
     /// How many rows the row group has.
     group_rows: usize,
@@ -53,6 +52,21 @@ impl ColumnReader {
         let coded = keep_dictionary
             && *field.data_type() == DataType::Utf8View
             && chunk.is_some_and(is_dictionary);
+        let data_type = field.data_type().clone();
+        let group_rows = footer.rows(row_group);
+        let reader = |decoder| Self {
+            decoder,
+            data_type: data_type.clone(),
+            group_rows,
+            dictionary: None,
+        };
+        if let Some(chunk) = chunk
+            && let Some(form) = Form::of(chunk, &data_type, coded)
+        {
+            let (form, selection) = ((form, &data_type), rows.selection.as_ref());
+            let flat = FlatReader::open(chunk, chunks, form, group_rows, selection)?;
+            return Ok(reader(Decoder::Flat(Box::new(flat))));
+        }
         let read_as = |metadata: &ArrowReaderMetadata| {
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
             let chunks = chunks.clone();
@@ -69,33 +83,48 @@ impl ColumnReader {
         };
         let old_times = chunk.is_some_and(|chunk| chunk.column_type() == PhysicalType::INT96);
         let seconds = footer.seconds.as_ref().filter(|_| old_times);
-        Ok(Self {
+        Ok(reader(Decoder::Any {
             batches: read_as(if coded { &footer.coded } else { &footer.plain })?,
             seconds: seconds.map(read_as).transpose()?,
-            data_type: field.data_type().clone(),
-            group_rows: footer.rows(row_group),
-            dictionary: None,
-        })
+        }))
     }
 
     /// The next `rows` rows, which are as many as a batch has or those that are left.
     ///
     /// # Errors
     /// `Data`.
-    pub(super) fn next(&mut self, rows: usize) -> Result<Column> {
-        let array = &next_array(&mut self.batches, rows)?;
-        if let Some(seconds) = &mut self.seconds {
-            check_nanoseconds(array, &next_array(seconds, rows)?)?;
-        }
-        let column = match array.as_dictionary_opt::<Int32Type>() {
-            None => Column::from_arrow(array)?,
-            Some(coded) => {
-                let (codes, nulls) = (coded.keys().values(), coded.keys().nulls().cloned());
-                // Same width, and none is negative: the decoder has checked them.
-                let codes = ScalarBuffer::new(codes.inner().clone(), 0, codes.len());
-                self.decode(UInt32Array::new(codes, nulls), coded.values())?
+    pub(super) fn next(
+        &mut self,
+        rows: usize,
+        buffers: &mut Buffers,
+        pool: &mut Pool,
+    ) -> Result<Column> {
+        let decoded = match &mut self.decoder {
+            Decoder::Flat(flat) => guarded(|| flat.next(rows, buffers, pool))??,
+            Decoder::Any { batches, seconds } => {
+                let array = next_array(batches, rows)?;
+                if let Some(seconds) = seconds {
+                    check_nanoseconds(&array, &next_array(seconds, rows)?)?;
+                }
+                match array.as_dictionary_opt::<Int32Type>() {
+                    None => Decoded::Array(array),
+                    Some(coded) => {
+                        let (codes, nulls) = (coded.keys().values(), coded.keys().nulls().cloned());
+                        // Same width, and none is negative: the decoder has checked them.
+                        let codes = ScalarBuffer::new(codes.inner().clone(), 0, codes.len());
+                        let codes = UInt32Array::new(codes, nulls);
+                        Decoded::Codes(codes, Arc::clone(coded.values()))
+                    }
+                }
             }
         };
+        let column = match decoded {
+            Decoded::Array(array) => Column::from_arrow(&array)?,
+            Decoded::Codes(codes, values) => self.decode(codes, &values)?,
+        };
+        if column.len() != rows {
+            return Err(too_few(column.len(), rows));
+        }
         if *column.data_type() != self.data_type {
             return Err(Error::internal(format!(
                 "{} was read where {} was asked for",
@@ -106,17 +135,29 @@ impl ColumnReader {
         Ok(column)
     }
 
+    /// Gives the buffers back.
+    pub(super) fn recycle(self, buffers: &mut Buffers, pool: &mut Pool) {
+        match self.decoder {
+            Decoder::Flat(flat) => flat.recycle(buffers, pool),
+            Decoder::Any { .. } => {}
+        }
+    }
+
     /// A column of codes and the texts they stand for.
     fn decode(&mut self, codes: UInt32Array, values: &ArrayRef) -> Result<Column> {
         let known = self.dictionary.as_ref();
         let views = match known.filter(|(known, _)| Arc::ptr_eq(known, values)) {
             Some((_, views)) => Arc::clone(views),
             None => {
-                let texts = values.as_string_opt::<i32>().ok_or_else(|| {
-                    let found = values.data_type();
-                    Error::internal(format!("a dictionary of {found} was read for one of texts"))
-                })?;
-                let views: ArrayRef = Arc::new(StringViewArray::from(texts));
+                let views: ArrayRef = match values.as_string_opt::<i32>() {
+                    Some(texts) => Arc::new(StringViewArray::from(texts)),
+                    None if *values.data_type() == DataType::Utf8View => Arc::clone(values),
+                    None => {
+                        let found = values.data_type();
+                        let message = format!("a dictionary of {found} was read for one of texts");
+                        return Err(Error::internal(message));
+                    }
+                };
                 self.dictionary = Some((Arc::clone(values), Arc::clone(&views)));
                 views
             }
@@ -152,8 +193,7 @@ fn next_array(batches: &mut ParquetRecordBatchReader, rows: usize) -> Result<Arr
     };
     let found = batch.num_rows();
     if found != rows {
-        let message = format!("the column has fewer rows than its row group: {found} of {rows}");
-        return Err(Error::data(message));
+        return Err(too_few(found, rows));
     }
     match batch.columns() {
         [array] => Ok(Arc::clone(array)),
@@ -162,6 +202,11 @@ fn next_array(batches: &mut ParquetRecordBatchReader, rows: usize) -> Result<Arr
             other.len()
         ))),
     }
+}
+
+fn too_few(found: usize, rows: usize) -> Error {
+    let message = format!("the column has fewer rows than its row group: {found} of {rows}");
+    Error::data(message)
 }
 
 /// 96-bit timestamps reach further than nanoseconds in 64 bits, and the decoder wraps around: its
@@ -191,6 +236,17 @@ fn check_nanoseconds(nanos: &ArrayRef, seconds: &ArrayRef) -> Result<()> {
 pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(decode))
         .map_err(|_| Error::data("the bytes of the column broke its decoder"))
+}
+
+/// Who decodes.
+enum Decoder {
+    Flat(Box<FlatReader>),
+    /// The `parquet` crate.
+    Any {
+        batches: ParquetRecordBatchReader,
+        /// The same rows in seconds, where they are 96-bit timestamps.
+        seconds: Option<ParquetRecordBatchReader>,
+    },
 }
 
 /// Which rows a column reader reads, and in which portions.

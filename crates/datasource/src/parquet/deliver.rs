@@ -116,6 +116,13 @@ impl Delivery {
         }
     }
 
+    /// Gives the buffers back.
+    pub(super) fn recycle(self, pool: &mut Pool, cx: &mut TaskContext) {
+        for (_, reader) in self.rest {
+            reader.recycle(&mut cx.buffers, pool);
+        }
+    }
+
     /// The next rows: the delivered columns and which of their rows count.
     ///
     /// # Errors
@@ -124,14 +131,15 @@ impl Delivery {
         &mut self,
         shared: &Shared,
         split: &Split,
+        pool: &mut Pool,
         cx: &mut TaskContext,
     ) -> Result<Option<(Vec<Column>, Selection)>> {
         if self.is_finished() {
             return Ok(None);
         }
         match self.sparse {
-            Some(_) => self.next_selected(shared, split).map(Some),
-            None => self.next_window(shared, split, cx),
+            Some(_) => self.next_selected(shared, split, pool, cx).map(Some),
+            None => self.next_window(shared, split, pool, cx),
         }
     }
 
@@ -140,6 +148,7 @@ impl Delivery {
         &mut self,
         shared: &Shared,
         split: &Split,
+        pool: &mut Pool,
         cx: &mut TaskContext,
     ) -> Result<Option<(Vec<Column>, Selection)>> {
         let Some(mut window) = self.windows.pop_front() else {
@@ -149,7 +158,7 @@ impl Delivery {
             window.columns = absent(&shared.absent, window.rows);
         }
         for (slot, reader) in &mut self.rest {
-            let column = shared.next_column(split, *slot, reader, window.rows)?;
+            let column = shared.next_column(split, *slot, reader, window.rows, (pool, cx))?;
             if let Some(place) = window.columns.get_mut(*slot) {
                 *place = column;
             }
@@ -169,6 +178,8 @@ impl Delivery {
         &mut self,
         shared: &Shared,
         split: &Split,
+        pool: &mut Pool,
+        cx: &mut TaskContext,
     ) -> Result<(Vec<Column>, Selection)> {
         let Some(Sparse { places, at }) = &mut self.sparse else {
             return Err(Error::internal("no rows are selected"));
@@ -179,7 +190,8 @@ impl Delivery {
         let rows = places.len();
         let mut rest = Vec::with_capacity(self.rest.len());
         for (slot, reader) in &mut self.rest {
-            rest.push((*slot, shared.next_column(split, *slot, reader, rows)?));
+            let column = shared.next_column(split, *slot, reader, rows, (pool, cx))?;
+            rest.push((*slot, column));
         }
         // Of the windows only those that the rows are in, counted from the first of them.
         let first = places.first().map_or(0, |place| place.0);

@@ -72,7 +72,7 @@ pub(super) fn filter(
                 window.columns = absent(&shared.absent, window.rows);
             }
             for (slot, reader) in &mut readers {
-                let column = shared.next_column(split, *slot, reader, window.rows)?;
+                let column = shared.next_column(split, *slot, reader, window.rows, (pool, cx))?;
                 if let Some(place) = window.columns.get_mut(*slot) {
                     *place = column;
                 }
@@ -87,6 +87,9 @@ pub(super) fn filter(
             if last && count >= wanted {
                 break;
             }
+        }
+        for (_, reader) in readers {
+            reader.recycle(&mut cx.buffers, pool);
         }
         windows = passed;
     }

@@ -21,6 +21,8 @@ mod deliver;
 mod file;
 /// Filtering.
 mod filter;
+/// Decoding what is most common.
+mod flat;
 /// Footers.
 mod footer;
 /// What a user may set.

@@ -101,8 +101,10 @@ impl Shared {
         slot: usize,
         reader: &mut ColumnReader,
         rows: usize,
+        (pool, cx): (&mut Pool, &mut TaskContext),
     ) -> Result<Column> {
-        reader.next(rows).map_err(|e| self.blame(split, slot, e))
+        let column = reader.next(rows, &mut cx.buffers, pool);
+        column.map_err(|e| self.blame(split, slot, e))
     }
 
     fn blame(&self, split: &Split, slot: usize, error: Error) -> Error {
@@ -183,7 +185,7 @@ impl ScanReader for ParquetReader {
             State::Claimed => Delivery::start(&self.shared, &split, &mut self.pool, cx)?,
             State::Delivering(delivery) => delivery,
         };
-        let (columns, selection) = match delivery.next(&self.shared, &split, cx)? {
+        let (columns, selection) = match delivery.next(&self.shared, &split, &mut self.pool, cx)? {
             Some(batch) => batch,
             None => {
                 let empty = |&slot: &usize| self.shared.absent.get(slot);
@@ -195,7 +197,7 @@ impl ScanReader for ParquetReader {
         out.replace(columns, selection.len());
         *out.selection_mut() = selection;
         if delivery.is_finished() {
-            drop(delivery);
+            delivery.recycle(&mut self.pool, cx);
             split.bytes.recycle(&mut self.pool);
             return Ok(ScanStatus::SplitFinished);
         }

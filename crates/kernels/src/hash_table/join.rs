@@ -10,6 +10,7 @@ mod dense;
 /// Keys in hash tables.
 mod hashed;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +20,7 @@ use super::direct::Span;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
 use super::words::Keys;
-use crate::select::chunks::CHUNK_ROWS;
+use crate::select::chunks::{CHUNK_ROWS, NO_ROW};
 use dense::{Dense, DensePart};
 use hashed::{Hashed, HashedPart};
 
@@ -109,7 +110,7 @@ enum Part {
 /// use std::sync::Arc;
 /// use arrow::array::Int64Array;
 /// use esker_datatypes::{Buffers, Column, DataType, Selection};
-/// use esker_kernels::hash_table::{JoinKeys, JoinTable, ProbeState};
+/// use esker_kernels::hash_table::{JoinKeys, JoinTable, Matches, ProbeState};
 /// let column = |values: Vec<Option<i64>>| Column::flat(Arc::new(Int64Array::from(values)));
 /// let mut buffers = Buffers::default();
 /// let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false)?);
@@ -121,9 +122,9 @@ enum Part {
 /// assert_eq!((table.rows(), table.is_unique()), (3, false));
 ///
 /// let probe = column(vec![Some(5), None, Some(7), Some(6)]);
-/// let (mut state, mut found) = (ProbeState::default(), Vec::new());
+/// let (mut state, mut found) = (ProbeState::default(), Matches::default());
 /// table.probe(&[&probe], &Selection::all(4), &mut state, &mut buffers, &mut found)?;
-/// let rows: Vec<&[u32]> = found.iter().map(|&found| table.matches(found)).collect();
+/// let rows: Vec<&[u32]> = (0..4).map(|row| table.rows_of(&found, row)).collect();
 /// assert_eq!(rows, [&[2][..], &[], &[0, 1 << 16], &[]]);
 /// # Ok::<(), esker_datatypes::Error>(())
 /// ```
@@ -169,9 +170,8 @@ impl JoinTable {
         if !parts.is_power_of_two() || part >= parts {
             return Err(Error::internal(format!("part {part} of {parts}")));
         }
-        // The greatest number of a row stands for no row.
-        let full = |chunk: &KeyChunk| chunk.hashes.len() == CHUNK_ROWS;
-        if chunks.len() > CHUNK_ROWS || chunks.get(CHUNK_ROWS - 1).is_some_and(full) {
+        // The greatest numbers that a row could have stand for no row, and for one not looked up.
+        if chunks.len() >= CHUNK_ROWS {
             return Err(Error::unsupported("a build side of 2^32 rows"));
         }
         // All parts come to the same decision, for all look at the same chunks.
@@ -235,8 +235,8 @@ impl JoinTable {
         }
     }
 
-    /// Finds the rows that have the key of each selected probe row: `found[i]` becomes those of the
-    /// i-th selected row. What was in `found` before is dropped.
+    /// Finds the rows that have the key of each selected probe row. What was in `found` before is
+    /// dropped.
     ///
     /// The columns have the value types that the keys were declared with, in any encoding; text and
     /// binary columns may have another layout. Sorted or clustered rows, constant columns and
@@ -250,58 +250,136 @@ impl JoinTable {
         selection: &Selection,
         state: &mut ProbeState,
         buffers: &mut Buffers,
-        found: &mut Vec<Match>,
+        found: &mut Matches,
     ) -> Result<()> {
         if state.table != self.id {
-            state.memo.clear();
+            (state.memo, state.single) = (Memo::default(), Memo::default());
             state.table = self.id;
         }
-        let memo = &mut state.memo;
-        let hashing = &self.keys.hashing;
-        let result = resolve(
-            hashing,
-            &mut Probe(self),
-            memo,
-            columns,
-            selection,
-            buffers,
-            found,
-        );
+        found.clear();
+        found.single = self.is_unique();
+        if found.single {
+            let (memo, out) = (&mut state.single, &mut found.rows);
+            self.find(columns, selection, memo, buffers, out)
+        } else {
+            let (memo, out) = (&mut state.memo, &mut found.ranges);
+            self.find(columns, selection, memo, buffers, out)
+        }
+    }
+
+    fn find<A: Answer>(
+        &self,
+        columns: &[&Column],
+        selection: &Selection,
+        memo: &mut Memo<A>,
+        buffers: &mut Buffers,
+        out: &mut Vec<A>,
+    ) -> Result<()> {
+        let (hashing, lookup) = (&self.keys.hashing, &mut Probe::new(self));
+        let result = resolve(hashing, lookup, memo, columns, selection, buffers, out);
         if result.is_err() {
-            state.memo.clear();
+            memo.clear();
         }
         result
     }
 
-    /// The build rows that were found, ascending; none for [`Match::NONE`].
+    /// The build rows that were found for the i-th selected row, ascending; none for another row.
     #[inline]
-    pub fn matches(&self, found: Match) -> &[u32] {
-        let start = found.start as usize;
-        &self.rows[start..start + found.len as usize]
+    pub fn rows_of<'a>(&'a self, found: &'a Matches, i: usize) -> &'a [u32] {
+        if found.single {
+            match found.rows.get(i) {
+                Some(row) if *row != NO_ROW => std::slice::from_ref(row),
+                _ => &[],
+            }
+        } else {
+            let found = found.ranges.get(i).copied().unwrap_or(Match::NONE);
+            let start = found.start as usize;
+            &self.rows[start..start + found.len as usize]
+        }
     }
 }
 
-/// The build rows of a key: see [`JoinTable::matches`].
+/// What a table has found for each selected row of a batch: see [`JoinTable::rows_of`].
+#[derive(Debug, Default)]
+pub struct Matches {
+    single: bool,
+    /// If no two build rows have the same key: the build row, or [`NO_ROW`].
+    rows: Vec<u32>,
+    /// Else.
+    ranges: Vec<Match>,
+}
+
+impl Matches {
+    /// Nothing found for no rows.
+    pub fn clear(&mut self) {
+        self.single = false;
+        self.rows.clear();
+        self.ranges.clear();
+    }
+
+    /// The build row of each selected row, or [`NO_ROW`]: where the table [is
+    /// unique](JoinTable::is_unique).
+    #[inline]
+    pub fn single(&self) -> Option<&[u32]> {
+        self.single.then_some(&self.rows)
+    }
+}
+
+/// The build rows of a key: a range of the table's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Match {
+struct Match {
     start: u32,
     len: u32,
 }
 
-impl Match {
-    /// No rows.
-    pub const NONE: Self = Self { start: 0, len: 0 };
+/// What is written down for a probe row.
+trait Answer: Copy + PartialEq {
+    /// No build row.
+    const NONE: Self;
+    /// Not looked up yet.
+    const UNKNOWN: Self;
 
-    /// How many rows there are.
+    /// The build rows that stand in a range of the table's.
+    fn of(range: Match, rows: &[u32]) -> Self;
+
+    /// One build row and where it stands.
+    fn of_one(place: u32, row: u32) -> Self;
+}
+
+impl Answer for Match {
+    const NONE: Self = Self { start: 0, len: 0 };
+    const UNKNOWN: Self = Self {
+        start: u32::MAX,
+        len: u32::MAX,
+    };
+
     #[inline]
-    pub fn len(self) -> usize {
-        self.len as usize
+    fn of(range: Self, _rows: &[u32]) -> Self {
+        range
     }
 
-    /// Whether there are none.
     #[inline]
-    pub fn is_empty(self) -> bool {
-        self.len == 0
+    fn of_one(place: u32, _row: u32) -> Self {
+        Self {
+            start: place,
+            len: 1,
+        }
+    }
+}
+
+/// The build row itself, where there is never more than one.
+impl Answer for u32 {
+    const NONE: Self = NO_ROW;
+    const UNKNOWN: Self = NO_ROW - 1;
+
+    #[inline]
+    fn of(range: Match, rows: &[u32]) -> Self {
+        rows[range.start as usize]
+    }
+
+    #[inline]
+    fn of_one(_place: u32, row: u32) -> Self {
+        row
     }
 }
 
@@ -314,32 +392,40 @@ fn name(chunk: usize, row: usize) -> u32 {
 #[derive(Default)]
 pub struct ProbeState {
     memo: Memo<Match>,
-    /// The table that the memo is of.
+    single: Memo<u32>,
+    /// The table that the memos are of.
     table: u64,
 }
 
 impl ProbeState {
     /// The bytes taken.
     pub fn size(&self) -> usize {
-        self.memo.size()
+        self.memo.size() + self.single.size()
     }
 }
 
-struct Probe<'a>(&'a JoinTable);
+struct Probe<'a, A> {
+    table: &'a JoinTable,
+    answer: PhantomData<A>,
+}
 
-impl Lookup for Probe<'_> {
-    type Found = Match;
+impl<'a, A> Probe<'a, A> {
+    fn new(table: &'a JoinTable) -> Self {
+        let answer = PhantomData;
+        Self { table, answer }
+    }
+}
 
-    const UNKNOWN: Match = Match {
-        start: u32::MAX,
-        len: u32::MAX,
-    };
+impl<A: Answer> Lookup for Probe<'_, A> {
+    type Found = A;
 
-    fn by_value(&mut self, keys: &Keys, out: &mut [Match]) -> bool {
-        match &self.0.find {
+    const UNKNOWN: A = A::UNKNOWN;
+
+    fn by_value(&mut self, keys: &Keys, out: &mut [A]) -> bool {
+        match &self.table.find {
             Find::Hashed(_) => false,
             Find::Dense(dense) => {
-                dense.find(&self.0.rows, keys, out);
+                dense.find(&self.table.rows, keys, out);
                 true
             }
         }
@@ -350,12 +436,12 @@ impl Lookup for Probe<'_> {
         keys: &Keys,
         rows: Option<&[u32]>,
         hashes: &[u64],
-        out: &mut [Match],
+        out: &mut [A],
     ) -> Result<()> {
-        match &self.0.find {
-            Find::Hashed(hashed) => hashed.find(keys, rows, hashes, out),
+        match &self.table.find {
+            Find::Hashed(hashed) => hashed.find(&self.table.rows, keys, rows, hashes, out),
             // Every row was told by its value.
-            Find::Dense(_) => out.fill(Match::NONE),
+            Find::Dense(_) => out.fill(A::NONE),
         }
         Ok(())
     }

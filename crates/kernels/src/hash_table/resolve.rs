@@ -69,10 +69,18 @@ impl Hashing {
     }
 }
 
+/// Answers are remembered for up to this many combinations of codes, of up to so many for each row
+/// that was seen: to make room for an answer costs far less than a look-up.
+const MOST_COMBINATIONS: usize = 1 << 18;
+const COMBINATIONS_OF_A_ROW: usize = 8;
+
 /// Answers for the combinations of codes of the dictionaries that came last.
 pub(super) struct Memo<F> {
     /// The values of each column: of dictionaries, or the one of a constant.
     values: Vec<ArrayRef>,
+    /// How many rows with these values were seen.
+    rows: usize,
+    /// The answer for each combination; none before enough rows were seen.
     found: Vec<F>,
 }
 
@@ -80,6 +88,7 @@ impl<F> Default for Memo<F> {
     fn default() -> Self {
         Self {
             values: Vec::new(),
+            rows: 0,
             found: Vec::new(),
         }
     }
@@ -89,7 +98,26 @@ impl<F> Memo<F> {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.values.clear();
+        self.rows = 0;
         self.found.clear();
+    }
+
+    /// Turns to the values of these columns, of which some rows come, and says whether there are
+    /// rows enough by now to remember an answer for each combination of codes.
+    fn is_for(&mut self, columns: &[&Column], combinations: usize, rows: usize) -> bool {
+        let known = columns.len() == self.values.len()
+            && columns
+                .iter()
+                .zip(&self.values)
+                .all(|(column, values)| Arc::ptr_eq(values_of(column), values));
+        if !known {
+            self.clear();
+            let values = columns.iter().map(|column| Arc::clone(values_of(column)));
+            self.values.extend(values);
+        }
+        self.rows = self.rows.saturating_add(rows);
+        let most = self.rows.saturating_mul(COMBINATIONS_OF_A_ROW);
+        combinations <= most.min(MOST_COMBINATIONS)
     }
 
     /// The bytes taken, but for the dictionaries, which others hold too.
@@ -120,7 +148,10 @@ pub(super) fn resolve<L: Lookup>(
         out.resize(count, out.first().copied().unwrap_or(L::UNKNOWN));
         return Ok(());
     }
-    if combinations(columns).is_some_and(|combinations| combinations <= count) {
+    if let Some(combinations) = combinations(columns)
+        && memo.is_for(columns, combinations, count)
+    {
+        memo.found.resize(combinations, L::UNKNOWN);
         return by_codes(hashing, lookup, memo, columns, selection, buffers, out);
     }
     by_rows(hashing, lookup, columns, selection, buffers, out)
@@ -147,18 +178,6 @@ fn by_codes<L: Lookup>(
     buffers: &mut Buffers,
     out: &mut Vec<L::Found>,
 ) -> Result<()> {
-    let known = columns.len() == memo.values.len()
-        && columns
-            .iter()
-            .zip(&memo.values)
-            .all(|(column, values)| Arc::ptr_eq(values_of(column), values));
-    if !known {
-        memo.clear();
-        memo.values
-            .extend(columns.iter().map(|column| Arc::clone(values_of(column))));
-        memo.found
-            .resize(combinations(columns).unwrap_or(0), L::UNKNOWN);
-    }
     let combined = combined_codes(columns, selection, buffers);
     let found = &mut memo.found;
     out.extend(combined.iter().map(|&code| found[code as usize]));

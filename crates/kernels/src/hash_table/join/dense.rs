@@ -6,7 +6,7 @@
 )]
 
 use super::hashed::by_key;
-use super::{JoinKeys, KeyChunk, Match, name};
+use super::{Answer, JoinKeys, KeyChunk, Match, name};
 use crate::bits::each_set;
 use crate::hash_table::direct::{Span, part_of_places};
 use crate::hash_table::words::Keys;
@@ -174,8 +174,8 @@ impl Dense {
         self.starts.as_ref().map_or(0, Vec::capacity) * size_of::<u32>()
     }
 
-    /// Writes the matches of all rows.
-    pub(super) fn find(&self, rows: &[u32], keys: &Keys, out: &mut [Match]) {
+    /// Writes the matches of all probe rows. `named` has the rows of all parts.
+    pub(super) fn find<A: Answer>(&self, named: &[u32], keys: &Keys, out: &mut [A]) {
         let places = keys
             .words()
             .iter()
@@ -183,11 +183,9 @@ impl Dense {
         match &self.starts {
             None => {
                 for (place, out) in places.zip(out.iter_mut()) {
-                    let row = rows.get(place as usize).copied().unwrap_or(NO_ROW);
-                    let found = row != NO_ROW;
-                    *out = Match {
-                        start: if found { place as u32 } else { 0 },
-                        len: u32::from(found),
+                    *out = match named.get(place as usize) {
+                        Some(&row) if row != NO_ROW => A::of_one(place as u32, row),
+                        _ => A::NONE,
                     };
                 }
             }
@@ -196,15 +194,13 @@ impl Dense {
                     let place = place.min(starts.len() as u64 - 1) as usize;
                     let start = starts[place];
                     let end = starts.get(place + 1).copied().unwrap_or(start);
-                    *out = Match {
-                        start,
-                        len: end - start,
-                    };
+                    let len = end - start;
+                    *out = A::of(Match { start, len }, named);
                 }
             }
         }
         if let Some(nulls) = keys.nulls() {
-            each_set(nulls, keys.len(), |row| out[row] = Match::NONE);
+            each_set(nulls, keys.len(), |row| out[row] = A::NONE);
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use esker_datatypes::Result;
 
-use super::{JoinKeys, KeyChunk, Match, name};
+use super::{Answer, JoinKeys, KeyChunk, Match, name};
 use crate::hash_table::table::{ABSENT, BLOCK, KeyTable, UNSURE, guess};
 use crate::hash_table::width::{Any, Exactly, Width};
 use crate::hash_table::words::Keys;
@@ -88,9 +88,9 @@ impl HashedPart {
         })
     }
 
-    /// The rows of a key.
+    /// Where the rows of a key stand among those of all parts.
     #[inline]
-    fn rows_of(&self, key: u32) -> Match {
+    pub(super) fn rows_of(&self, key: u32) -> Match {
         match &self.starts {
             None => Match {
                 start: self.base + key,
@@ -139,47 +139,48 @@ impl Hashed {
         self.parts.iter().map(size).sum()
     }
 
-    /// Writes the matches of rows, those listed or all.
-    pub(super) fn find(
+    /// Writes the matches of probe rows, those listed or all. `named` has the rows of all parts.
+    pub(super) fn find<A: Answer>(
         &self,
+        named: &[u32],
         keys: &Keys,
         rows: Option<&[u32]>,
         hashes: &[u64],
-        out: &mut [Match],
+        out: &mut [A],
     ) {
         let Some(part) = self.parts.first() else {
-            return out.fill(Match::NONE);
+            return out.fill(A::NONE);
         };
+        let all = (named, keys, rows, hashes);
         match part.table.stride() {
-            1 => self.find_as(Exactly::<1>, keys, rows, hashes, out),
-            2 => self.find_as(Exactly::<2>, keys, rows, hashes, out),
-            3 => self.find_as(Exactly::<3>, keys, rows, hashes, out),
-            4 => self.find_as(Exactly::<4>, keys, rows, hashes, out),
-            words => self.find_as(Any(words), keys, rows, hashes, out),
+            1 => self.find_as(Exactly::<1>, all, out),
+            2 => self.find_as(Exactly::<2>, all, out),
+            3 => self.find_as(Exactly::<3>, all, out),
+            4 => self.find_as(Exactly::<4>, all, out),
+            words => self.find_as(Any(words), all, out),
         }
     }
 
-    fn find_as<W: Width>(
+    fn find_as<W: Width, A: Answer>(
         &self,
         width: W,
-        keys: &Keys,
-        rows: Option<&[u32]>,
-        hashes: &[u64],
-        out: &mut [Match],
+        (named, keys, rows, hashes): (&[u32], &Keys, Option<&[u32]>, &[u64]),
+        out: &mut [A],
     ) {
         match rows {
-            None => self.find_rows(width, keys, |at| at, hashes, out),
-            Some(rows) => self.find_rows(width, keys, |at| rows[at] as usize, hashes, out),
+            None => self.find_rows(width, named, keys, |at| at, hashes, out),
+            Some(rows) => self.find_rows(width, named, keys, |at| rows[at] as usize, hashes, out),
         }
     }
 
-    fn find_rows<W: Width>(
+    fn find_rows<W: Width, A: Answer>(
         &self,
         width: W,
+        named: &[u32],
         keys: &Keys,
         row: impl Fn(usize) -> usize,
         hashes: &[u64],
-        out: &mut [Match],
+        out: &mut [A],
     ) {
         let part = |hash| &self.parts[part_of(hash, self.parts.len())];
         let mut found = [ABSENT; BLOCK];
@@ -197,9 +198,9 @@ impl Hashed {
             }
             for ((&hash, &key), out) in hashes.iter().zip(found.iter()).zip(out) {
                 *out = if key == ABSENT {
-                    Match::NONE
+                    A::NONE
                 } else {
-                    part(hash).rows_of(key)
+                    A::of(part(hash).rows_of(key), named)
                 };
             }
             start += BLOCK;

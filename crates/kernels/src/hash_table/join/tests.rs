@@ -46,24 +46,23 @@ fn check(types: &[DataType], build: &[(Vec<Column>, usize)], probe: &[(Vec<Colum
             table.is_unique(),
             unique.collect::<Vec<_>>().iter().all(|&unique| unique)
         );
-        let (mut state, mut found) = (ProbeState::default(), vec![Match::NONE]);
+        let (mut state, mut found) = (ProbeState::default(), Matches::default());
         for (columns, selection) in probe {
             let columns: Vec<&Column> = columns.iter().collect();
             table
                 .probe(&columns, selection, &mut state, &mut buffers, &mut found)
                 .unwrap();
-            assert_eq!(found.len(), selection.count());
-            for (row, &found) in selection.iter().zip(&found) {
+            let single = found.single().map(<[u32]>::len);
+            assert_eq!(single, table.is_unique().then_some(selection.count()));
+            assert!(table.rows_of(&found, selection.count()).is_empty());
+            for (slot, row) in selection.iter().enumerate() {
                 let key = key(&columns, row);
                 let want = rows
                     .iter()
                     .filter(|(_, other)| !null(&key) && same(other, &key));
                 let want: Vec<u32> = want.map(|(name, _)| *name).collect();
-                assert_eq!(table.matches(found), want, "row {row} of {columns:?}");
-                assert_eq!(
-                    (found.len(), found.is_empty()),
-                    (want.len(), want.is_empty())
-                );
+                let found = table.rows_of(&found, slot);
+                assert_eq!(found, want, "row {row} of {columns:?}");
             }
         }
         assert!(table.size() > 0);
@@ -133,14 +132,13 @@ fn table_of(chunks: &[Column], parts: usize) -> JoinTable {
 
 /// The matches of a column of numbers.
 fn probe(table: &JoinTable, column: &Column, state: &mut ProbeState) -> Vec<Vec<u32>> {
-    let mut found = Vec::new();
+    let mut found = Matches::default();
     let all = Selection::all(column.len());
     table
         .probe(&[column], &all, state, &mut Buffers::default(), &mut found)
         .unwrap();
-    found
-        .iter()
-        .map(|&found| table.matches(found).to_vec())
+    (0..column.len())
+        .map(|row| table.rows_of(&found, row).to_vec())
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use esker_datatypes::{Batch, Column, Error, Result};
-use esker_kernels::hash_table::{JoinKeys, Match, ProbeState};
+use esker_kernels::hash_table::{JoinKeys, Matches, ProbeState};
 use esker_logical_expr::Expr;
 use esker_logical_plan::Side;
 use esker_runtime::TaskContext;
@@ -84,7 +84,7 @@ impl Operator for HashJoinExec {
             keys: Arc::clone(&self.keys),
             program: ProgramState::default(),
             probe: ProbeState::default(),
-            found: Vec::new(),
+            found: Matches::default(),
         };
         Ok(Box::new(LocalProbe::new(
             Arc::clone(&self.shared),
@@ -98,7 +98,7 @@ struct Lookup {
     program: ProgramState,
     probe: ProbeState,
     /// The build rows of each selected row; empty when there are none at all.
-    found: Vec<Match>,
+    found: Matches,
 }
 
 impl Candidates for Lookup {
@@ -119,9 +119,13 @@ impl Candidates for Lookup {
 
     #[inline]
     fn of<'a>(&'a self, built: &'a Built, slot: usize) -> &'a [u32] {
-        match (&built.table, self.found.get(slot)) {
-            (Some(table), Some(&found)) => table.matches(found),
-            _ => &[],
+        match &built.table {
+            Some(table) => table.rows_of(&self.found, slot),
+            None => &[],
         }
+    }
+
+    fn single(&self) -> Option<&[u32]> {
+        self.found.single()
     }
 }

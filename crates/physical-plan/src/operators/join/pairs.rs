@@ -1,6 +1,11 @@
 //! Lists of pairs of a probe row and a build row, and the place where making them was left off.
 
-use esker_datatypes::Selection;
+#![allow(
+    clippy::indexing_slicing,
+    reason = "both lists have the same length, and what is kept is not behind what is looked at"
+)]
+
+use esker_datatypes::{Buffers, Selection};
 use esker_kernels::select::chunks::NO_ROW;
 
 /// Pairs of a row of the probe batch and a row id of the build side, in the order of the rows.
@@ -58,6 +63,60 @@ impl Pairs {
         }
         self.rows.truncate(kept);
         self.ids.truncate(kept);
+    }
+
+    /// Appends up to `room` pairs, each selected row with the build row in its slot, if there is one,
+    /// or `padded`.
+    pub(super) fn fill_single(
+        &mut self,
+        cursor: &mut Cursor,
+        selection: &Selection,
+        ids: &[u32],
+        (padded, room): (bool, usize),
+    ) {
+        let slots = ids.len().min(selection.count());
+        let end = slots.min(cursor.slot.saturating_add(room));
+        let ids = ids.get(cursor.slot..end).unwrap_or_default();
+        let start = self.rows.len();
+        match selection.rows() {
+            None => self.rows.extend(cursor.slot as u32..end as u32),
+            Some(rows) => {
+                let rows = rows.get(cursor.slot..end).unwrap_or_default();
+                self.rows.extend_from_slice(rows);
+            }
+        }
+        self.ids.extend_from_slice(ids);
+        if !padded {
+            self.drop_unpaired(start);
+        }
+        cursor.slot = if end == slots { selection.count() } else { end };
+    }
+
+    /// A build row for each row of a batch: that of its pair, or any that there is. Of each row there
+    /// is one pair at most.
+    pub(super) fn spread(&self, rows: usize, buffers: &mut Buffers) -> Vec<u32> {
+        let mut spread = buffers.take(rows);
+        let (mut at, last) = (0, self.ids.len().saturating_sub(1));
+        spread.extend((0..rows as u32).map(|row| {
+            at += usize::from(at < last && self.rows[at] < row);
+            self.ids[at]
+        }));
+        spread
+    }
+
+    /// Drops the pairs with [`NO_ROW`] from a place on: without a branch, for nobody can foretell
+    /// which they are.
+    fn drop_unpaired(&mut self, start: usize) {
+        let (rows, ids) = (&mut self.rows, &mut self.ids);
+        let mut kept = start;
+        for at in start..ids.len() {
+            let (row, id) = (rows[at], ids[at]);
+            rows[kept] = row;
+            ids[kept] = id;
+            kept += usize::from(id != NO_ROW);
+        }
+        rows.truncate(kept);
+        ids.truncate(kept);
     }
 
     /// Appends up to `room` pairs, each selected row with its candidates in their order, from where

@@ -23,6 +23,11 @@ pub(super) trait Candidates: Send {
 
     /// The candidates of the `slot`-th selected row of that batch, ascending.
     fn of<'a>(&'a self, built: &'a Built, slot: usize) -> &'a [u32];
+
+    /// The one candidate of each selected row or [`NO_ROW`], if none has more.
+    fn single(&self) -> Option<&[u32]> {
+        None
+    }
 }
 
 /// One worker's probe. A batch with many pairs gives many batches: where it was left off is kept.
@@ -73,6 +78,10 @@ impl<C: Candidates> LocalProbe<C> {
             self.matched.clear();
             self.matched.resize(self.input.rows(), false);
         } else if self.shared.rest.is_some() {
+            if let Some(ids) = self.candidates.single() {
+                ids.iter().for_each(|&id| built.marks.set(id));
+                return Ok(());
+            }
             for slot in 0..self.input.selected() {
                 built.marks.set_all(self.candidates.of(built, slot));
             }
@@ -92,6 +101,11 @@ impl<C: Candidates> LocalProbe<C> {
         let of = |slot| candidates.of(built, slot);
         let (selection, cursor) = (self.input.selection(), &mut self.cursor);
         let Some(filter) = &self.shared.filter else {
+            if let Some(ids) = candidates.single() {
+                let room = (padded, room);
+                self.pairs.fill_single(cursor, selection, ids, room);
+                return Ok(!cursor.is_behind(selection));
+            }
             let ends = if padded { Ends::IfNone } else { Ends::Never };
             self.pairs
                 .fill(cursor, selection, of, (ends, room), |_| false);
@@ -155,11 +169,7 @@ impl<C: Candidates> LocalProbe<C> {
             let build = if pairs.len() == rows {
                 built.gather(width, &pairs.ids, &mut cx.buffers)?
             } else {
-                let mut ids = cx.buffers.take(rows);
-                for (&row, &id) in pairs.rows.iter().zip(&pairs.ids) {
-                    ids.resize(row as usize + 1, id);
-                }
-                ids.resize(rows, pairs.ids.last().copied().unwrap_or(NO_ROW));
+                let ids = pairs.spread(rows, &mut cx.buffers);
                 let build = built.gather(width, &ids, &mut cx.buffers)?;
                 cx.buffers.give(ids);
                 build
@@ -232,7 +242,12 @@ impl<C: Candidates> LocalProbe<C> {
     fn give_rows(&mut self, wanted: bool, out: &mut Batch, built: &Built) {
         std::mem::swap(out, &mut self.input);
         let selection = out.selection_mut();
-        if self.shared.filter.is_some() {
+        if self.shared.filter.is_none()
+            && let Some(ids) = self.candidates.single()
+        {
+            let mut ids = ids.iter();
+            selection.retain(|_| (ids.next() != Some(&NO_ROW)) == wanted);
+        } else if self.shared.filter.is_some() {
             let matched = &self.matched;
             selection.retain(|row| matched.get(row) == Some(&wanted));
         } else {

@@ -1,0 +1,390 @@
+//! Codes of up to 32 bits: runs of one code, and codes packed side by side.
+//!
+//! The [RLE/bit-packing hybrid](https://parquet.apache.org/docs/file-format/data-pages/encodings/)
+//! of the format.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "32 codes of W bits have W words, and the bits of a code end within them"
+)]
+
+use bytes::Bytes;
+use esker_datatypes::{Error, Result};
+
+use super::levels::varint;
+
+/// The widest code that there can be.
+const WIDEST: u8 = 32;
+/// So many codes are unpacked at once.
+const BLOCK: usize = 32;
+
+/// Codes that are still to be read.
+#[derive(Debug)]
+pub(super) struct Codes {
+    bytes: Bytes,
+    /// Where the next run begins, or the next block of a packed one.
+    at: usize,
+    width: u8,
+    run: Run,
+}
+
+/// What is left of a run.
+#[derive(Debug)]
+enum Run {
+    Same {
+        code: u32,
+        left: usize,
+    },
+    /// Packed codes, `left` of them behind those of the block.
+    Packed {
+        left: usize,
+        block: Box<[u32; BLOCK]>,
+        /// Which of the block's are still to be read.
+        from: usize,
+        to: usize,
+    },
+}
+
+impl Codes {
+    /// The codes of a page, whose first byte says how wide they are. A page of nulls only may have
+    /// no byte at all.
+    ///
+    /// # Errors
+    /// `Data` for codes that are too wide.
+    pub(super) fn new(bytes: Bytes) -> Result<Self> {
+        let width = bytes.first().copied().unwrap_or(0);
+        if width > WIDEST {
+            return Err(Error::data(format!("codes of {width} bits")));
+        }
+        Ok(Self {
+            bytes,
+            at: 1,
+            width,
+            run: Run::Same { code: 0, left: 0 },
+        })
+    }
+
+    /// Appends what `of` makes of the next codes, and says how many there were: fewer than asked for
+    /// only at the end.
+    ///
+    /// # Errors
+    /// `Data`; an error of `of`.
+    pub(super) fn read<T>(
+        &mut self,
+        count: usize,
+        out: &mut Vec<T>,
+        mut of: impl FnMut(&[u32], &mut Vec<T>) -> Result<()>,
+        mut same: impl FnMut(u32, usize, &mut Vec<T>) -> Result<()>,
+    ) -> Result<usize> {
+        let mut left = count;
+        while left > 0 {
+            match &mut self.run {
+                Run::Same { code, left: all } if *all > 0 => {
+                    let some = left.min(*all);
+                    same(*code, some, out)?;
+                    *all -= some;
+                    left -= some;
+                }
+                Run::Packed {
+                    block, from, to, ..
+                } if *from < *to => {
+                    let some = left.min(*to - *from);
+                    of(&block[*from..*from + some], out)?;
+                    *from += some;
+                    left -= some;
+                }
+                _ => {
+                    if !self.refill()? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(count - left)
+    }
+
+    /// Leaves out codes, and says how many there were.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(super) fn skip(&mut self, count: usize) -> Result<usize> {
+        let mut left = count;
+        while left > 0 {
+            match &mut self.run {
+                Run::Same { left: all, .. } if *all > 0 => {
+                    let some = left.min(*all);
+                    *all -= some;
+                    left -= some;
+                }
+                Run::Packed { from, to, .. } if *from < *to => {
+                    let some = left.min(*to - *from);
+                    *from += some;
+                    left -= some;
+                }
+                Run::Packed { left: behind, .. } if *behind >= BLOCK && left >= BLOCK => {
+                    // Whole blocks, unseen.
+                    let blocks = (*behind).min(left) / BLOCK;
+                    let bytes = blocks * usize::from(self.width) * (BLOCK / 8);
+                    if self.bytes.len() < self.at.saturating_add(bytes) {
+                        return Ok(count - left);
+                    }
+                    self.at += bytes;
+                    *behind -= blocks * BLOCK;
+                    left -= blocks * BLOCK;
+                }
+                _ => {
+                    if !self.refill()? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(count - left)
+    }
+
+    /// The next block of the packed run, or the next run; false at the end.
+    fn refill(&mut self) -> Result<bool> {
+        if let Run::Packed {
+            left,
+            block,
+            from,
+            to,
+        } = &mut self.run
+            && *left > 0
+        {
+            let wanted = (*left).min(BLOCK);
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let width = usize::from(self.width);
+            // Writers may cut the last bytes off.
+            let length = (wanted * width).div_ceil(8).min(rest.len());
+            let there = match width {
+                0 => wanted,
+                width => wanted.min(length * 8 / width),
+            };
+            unpack(self.width, &rest[..length], block);
+            self.at += length;
+            (*from, *to) = (0, there);
+            *left -= wanted;
+            if there < wanted {
+                *left = 0;
+            }
+            return Ok(true);
+        }
+        self.next_run()
+    }
+
+    fn next_run(&mut self) -> Result<bool> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let Some((header, length)) = varint(rest) else {
+            return Ok(false);
+        };
+        // Some writers fill pages up with zeros.
+        if header == 0 {
+            return Ok(false);
+        }
+        let rest = rest.get(length..).unwrap_or_default();
+        self.at += length;
+        let count = usize::try_from(header >> 1).unwrap_or(usize::MAX);
+        if header & 1 == 0 {
+            let length = usize::from(self.width.div_ceil(8));
+            let mut code = [0; 4];
+            let (Some(bytes), Some(code_bytes)) = (rest.get(..length), code.get_mut(..length))
+            else {
+                return Err(Error::data("a run of codes ends too early"));
+            };
+            code_bytes.copy_from_slice(bytes);
+            self.at += length;
+            let code = u32::from_le_bytes(code);
+            self.run = Run::Same { code, left: count };
+            return Ok(true);
+        }
+        if count == 0 || (rest.is_empty() && self.width > 0) {
+            return Ok(false);
+        }
+        let left = count.saturating_mul(8);
+        let before = std::mem::replace(&mut self.run, Run::Same { code: 0, left: 0 });
+        let block = match before {
+            Run::Packed { block, .. } => block,
+            Run::Same { .. } => Box::new([0; BLOCK]),
+        };
+        let (from, to) = (0, 0);
+        self.run = Run::Packed {
+            left,
+            block,
+            from,
+            to,
+        };
+        Ok(true)
+    }
+}
+
+/// Unpacks 32 codes; bytes that are not there are 0.
+fn unpack(width: u8, bytes: &[u8], out: &mut [u32; BLOCK]) {
+    match width {
+        0 => *out = [0; BLOCK],
+        1 => unpack_as::<1>(bytes, out),
+        2 => unpack_as::<2>(bytes, out),
+        3 => unpack_as::<3>(bytes, out),
+        4 => unpack_as::<4>(bytes, out),
+        5 => unpack_as::<5>(bytes, out),
+        6 => unpack_as::<6>(bytes, out),
+        7 => unpack_as::<7>(bytes, out),
+        8 => unpack_as::<8>(bytes, out),
+        9 => unpack_as::<9>(bytes, out),
+        10 => unpack_as::<10>(bytes, out),
+        11 => unpack_as::<11>(bytes, out),
+        12 => unpack_as::<12>(bytes, out),
+        13 => unpack_as::<13>(bytes, out),
+        14 => unpack_as::<14>(bytes, out),
+        15 => unpack_as::<15>(bytes, out),
+        16 => unpack_as::<16>(bytes, out),
+        17 => unpack_as::<17>(bytes, out),
+        18 => unpack_as::<18>(bytes, out),
+        19 => unpack_as::<19>(bytes, out),
+        20 => unpack_as::<20>(bytes, out),
+        21 => unpack_as::<21>(bytes, out),
+        22 => unpack_as::<22>(bytes, out),
+        23 => unpack_as::<23>(bytes, out),
+        24 => unpack_as::<24>(bytes, out),
+        25 => unpack_as::<25>(bytes, out),
+        26 => unpack_as::<26>(bytes, out),
+        27 => unpack_as::<27>(bytes, out),
+        28 => unpack_as::<28>(bytes, out),
+        29 => unpack_as::<29>(bytes, out),
+        30 => unpack_as::<30>(bytes, out),
+        31 => unpack_as::<31>(bytes, out),
+        _ => unpack_as::<32>(bytes, out),
+    }
+}
+
+/// The loop has a fixed number of rounds and shifts by what is known beforehand: it is unrolled.
+fn unpack_as<const W: usize>(bytes: &[u8], out: &mut [u32; BLOCK]) {
+    let mut words = [0u32; W];
+    let (whole, rest) = bytes.as_chunks::<4>();
+    for (word, bytes) in words.iter_mut().zip(whole) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    if let Some(word) = words.get_mut(whole.len()) {
+        let mut last = [0; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        *word = u32::from_le_bytes(last);
+    }
+    let mask = u32::MAX >> (32 - W);
+    for (i, out) in out.iter_mut().enumerate() {
+        let (word, shift) = (i * W / 32, i * W % 32);
+        let mut code = words[word] >> shift;
+        if shift + W > 32 {
+            code |= words[word + 1] << (32 - shift);
+        }
+        *out = code & mask;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Codes by the letter of the format, a bit at a time: runs of one code where `runs` says so.
+    fn written(codes: &[u32], width: u8, runs: &[(usize, bool)]) -> Vec<u8> {
+        let mut bytes = vec![width];
+        let put = |mut header: usize, bytes: &mut Vec<u8>| {
+            while header >= 0x80 {
+                bytes.push(header as u8 | 0x80);
+                header >>= 7;
+            }
+            bytes.push(header as u8);
+        };
+        let mut at = 0;
+        for &(count, same) in runs {
+            if same {
+                put(count << 1, &mut bytes);
+                bytes.extend(&codes[at].to_le_bytes()[..usize::from(width.div_ceil(8))]);
+            } else {
+                put((count / 8) << 1 | 1, &mut bytes);
+                let mut bits = vec![0u8; count / 8 * usize::from(width)];
+                for (i, code) in codes[at..at + count].iter().enumerate() {
+                    for bit in 0..usize::from(width) {
+                        let to = i * usize::from(width) + bit;
+                        bits[to / 8] |= ((code >> bit & 1) as u8) << (to % 8);
+                    }
+                }
+                bytes.extend(bits);
+            }
+            at += count;
+        }
+        bytes
+    }
+
+    fn read(codes: &mut Codes, count: usize) -> Vec<u32> {
+        let mut out = Vec::new();
+        let copy = |codes: &[u32], out: &mut Vec<u32>| {
+            out.extend(codes);
+            Ok(())
+        };
+        let same = |code, count, out: &mut Vec<u32>| {
+            out.resize(out.len() + count, code);
+            Ok(())
+        };
+        let found = codes.read(count, &mut out, copy, same).unwrap();
+        assert_eq!(found, out.len());
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn codes_come_back(
+            width in 0u8..=32,
+            runs in prop::collection::vec((1usize..20, any::<bool>()), 1..8),
+            seed in any::<u64>(),
+            portions in prop::collection::vec((0usize..90, any::<bool>()), 1..12),
+        ) {
+            let mut state = seed | 1;
+            let mut next = || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state as u32 & u32::MAX.checked_shr(32 - u32::from(width)).unwrap_or(0)
+            };
+            let (mut codes, mut cut) = (Vec::new(), Vec::new());
+            for (count, same) in runs {
+                let count = if same { count * 5 } else { count * 8 };
+                cut.push((count, same));
+                let one = next();
+                codes.extend((0..count).map(|_| if same { one } else { next() }));
+            }
+            let bytes = Bytes::from(written(&codes, width, &cut));
+            let mut reader = Codes::new(bytes).unwrap();
+            let mut at = 0;
+            for (count, skipped) in portions {
+                let end = codes.len().min(at + count);
+                if skipped {
+                    prop_assert_eq!(reader.skip(count).unwrap(), end - at);
+                } else {
+                    prop_assert_eq!(read(&mut reader, count), &codes[at..end]);
+                }
+                at = end;
+            }
+            prop_assert_eq!(read(&mut reader, codes.len()), &codes[at..]);
+        }
+
+        #[test]
+        fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(mut codes) = Codes::new(Bytes::from(bytes)) {
+                let mut out: Vec<u32> = Vec::new();
+                let first = |_: &[u32], _: &mut Vec<u32>| Ok(());
+                let _ = codes.read(10_000, &mut out, first, |_, _, _| Ok(()));
+                let _ = codes.skip(10_000);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_block_may_be_cut_off() {
+        let codes: Vec<u32> = (0..8).collect();
+        let mut bytes = written(&codes, 4, &[(8, false)]);
+        bytes.truncate(bytes.len() - 1);
+        let mut reader = Codes::new(Bytes::from(bytes)).unwrap();
+        assert_eq!(read(&mut reader, 8), codes[..6]);
+    }
+}

@@ -1,0 +1,298 @@
+//! The pages of a chunk, decompressed into buffers that are used again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use esker_datatypes::{Error, Result};
+use parquet::basic::{Compression, Encoding};
+use parquet::column::page::{Page, PageReader};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::serialized_reader::SerializedPageReader;
+
+use super::Form;
+use super::codes::Codes;
+use super::levels::Levels;
+use super::values::{Dictionary, Values};
+use crate::parquet::chunks::{ChunkView, Pool};
+use crate::parquet::footer::blame;
+
+/// Reads the pages of a chunk.
+pub(super) struct Pages {
+    reader: SerializedPageReader<ChunkView>,
+    /// The reader gives pages as they are in the file, and they are to be decompressed.
+    snappy: bool,
+    nullable: bool,
+}
+
+/// A page of values that are still to be read.
+pub(super) struct DataPage {
+    /// All bytes of the page, to be given back.
+    bytes: Bytes,
+    /// Which values are there; all when absent.
+    pub(super) levels: Option<Levels>,
+    pub(super) values: Values,
+    /// How many values have been read, and how many there are, nulls included.
+    pub(super) at: usize,
+    count: usize,
+}
+
+impl DataPage {
+    /// How many values are left, nulls included.
+    pub(super) fn left(&self) -> usize {
+        self.count - self.at
+    }
+
+    /// Gives the bytes back.
+    pub(super) fn recycle(self, pool: &mut Pool) {
+        drop(self.values);
+        pool.give(self.bytes);
+    }
+}
+
+impl Pages {
+    /// The pages of a chunk in a row group of so many rows.
+    ///
+    /// # Errors
+    /// `Data`, `Unsupported`.
+    pub(super) fn open(chunk: &ColumnChunkMetaData, bytes: ChunkView, rows: usize) -> Result<Self> {
+        let snappy = chunk.compression() == Compression::SNAPPY;
+        let reader = if snappy {
+            let raw = chunk.clone().into_builder();
+            let raw = raw.set_compression(Compression::UNCOMPRESSED).build();
+            SerializedPageReader::new(Arc::new(bytes), &raw.map_err(blame)?, rows, None)
+        } else {
+            SerializedPageReader::new(Arc::new(bytes), chunk, rows, None)
+        };
+        Ok(Self {
+            reader: reader.map_err(blame)?,
+            snappy,
+            nullable: chunk.column_descr().max_def_level() > 0,
+        })
+    }
+
+    /// The next page of values; dictionaries on the way are read. `None` at the end.
+    ///
+    /// # Errors
+    /// `Data`, `Unsupported`.
+    pub(super) fn next(
+        &mut self,
+        dictionary: &mut Dictionary,
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<Option<DataPage>> {
+        loop {
+            let page = self.reader.get_next_page().map_err(blame)?;
+            match page {
+                None => return Ok(None),
+                Some(Page::DictionaryPage {
+                    buf,
+                    num_values,
+                    encoding,
+                    ..
+                }) => self.read_dictionary((buf, encoding), num_values, dictionary, form, pool)?,
+                Some(Page::DataPage {
+                    buf,
+                    num_values,
+                    encoding,
+                    def_level_encoding,
+                    ..
+                }) => {
+                    let bytes = self.decompress(buf, 0, pool)?;
+                    let count = num_values as usize;
+                    let (levels, from) = self.levels(&bytes, count, def_level_encoding)?;
+                    let values = values(&bytes, from, encoding, form)?;
+                    return Ok(Some(DataPage {
+                        bytes,
+                        levels,
+                        values,
+                        at: 0,
+                        count,
+                    }));
+                }
+                Some(Page::DataPageV2 {
+                    buf,
+                    num_values,
+                    encoding,
+                    def_levels_byte_len,
+                    rep_levels_byte_len,
+                    is_compressed,
+                    ..
+                }) => {
+                    let from = rep_levels_byte_len as usize;
+                    let to = from + def_levels_byte_len as usize;
+                    let bytes = if is_compressed {
+                        self.decompress(buf, to, pool)?
+                    } else {
+                        buf
+                    };
+                    let count = num_values as usize;
+                    let levels = bytes.get(from..to).ok_or_else(early)?;
+                    let levels = if self.nullable {
+                        Levels::parse(levels, count)?
+                    } else {
+                        None
+                    };
+                    let values = values(&bytes, to, encoding, form)?;
+                    return Ok(Some(DataPage {
+                        bytes,
+                        levels,
+                        values,
+                        at: 0,
+                        count,
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Leaves out the next pages, as long as all their rows are among the next `rows`, and says how
+    /// many rows that were.
+    ///
+    /// # Errors
+    /// `Data`, `Unsupported`.
+    pub(super) fn skip(
+        &mut self,
+        rows: usize,
+        dictionary: &mut Dictionary,
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<usize> {
+        let mut skipped = 0;
+        loop {
+            let next = self.reader.peek_next_page().map_err(blame)?;
+            let Some(next) = next else {
+                return Ok(skipped);
+            };
+            if next.is_dict {
+                let page = self.reader.get_next_page().map_err(blame)?;
+                if let Some(Page::DictionaryPage {
+                    buf,
+                    num_values,
+                    encoding,
+                    ..
+                }) = page
+                {
+                    self.read_dictionary((buf, encoding), num_values, dictionary, form, pool)?;
+                }
+                continue;
+            }
+            // Of a flat column each value is a row.
+            let count = next.num_levels.or(next.num_rows);
+            let Some(count) = count.filter(|&count| count > 0 && skipped + count <= rows) else {
+                return Ok(skipped);
+            };
+            self.reader.skip_next_page().map_err(blame)?;
+            skipped += count;
+        }
+    }
+
+    fn read_dictionary(
+        &mut self,
+        (page, encoding): (Bytes, Encoding),
+        count: u32,
+        dictionary: &mut Dictionary,
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<()> {
+        if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+            return Err(Error::data(format!("a dictionary encoded as {encoding}")));
+        }
+        let bytes = self.decompress(page, 0, pool)?;
+        let count = count as usize;
+        *dictionary = match form {
+            Form::Four => Dictionary::Four(Dictionary::words(&bytes, count)?),
+            Form::Eight => Dictionary::Eight(Dictionary::words(&bytes, count)?),
+            // The texts are views of the bytes.
+            Form::Codes => return Ok(*dictionary = Dictionary::of_texts(bytes, count)?),
+        };
+        pool.give(bytes);
+        Ok(())
+    }
+
+    /// Decompresses a page, but for the first bytes.
+    fn decompress(&self, page: Bytes, from: usize, pool: &mut Pool) -> Result<Bytes> {
+        if !self.snappy {
+            return Ok(page);
+        }
+        let broken = |error: snap::Error| {
+            Error::data(format!("a page that Snappy has not written: {error}"))
+        };
+        let (plain, packed) = page.split_at_checked(from).ok_or_else(early)?;
+        if packed.is_empty() {
+            return Ok(page);
+        }
+        let length = snap::raw::decompress_len(packed).map_err(broken)?;
+        if length / MOST_SNAPPY > packed.len() {
+            let message = format!(
+                "a page of {} bytes that claims to have been {length}",
+                packed.len()
+            );
+            return Err(Error::data(message));
+        }
+        let mut bytes = pool.take(from + length);
+        let (start, rest) = bytes.split_at_mut_checked(from).ok_or_else(early)?;
+        start.copy_from_slice(plain);
+        let mut decoder = snap::raw::Decoder::new();
+        decoder.decompress(packed, rest).map_err(broken)?;
+        Ok(bytes.into())
+    }
+
+    /// The levels at the begin of a page, and where the values begin.
+    fn levels(
+        &self,
+        page: &Bytes,
+        count: usize,
+        encoding: Encoding,
+    ) -> Result<(Option<Levels>, usize)> {
+        if !self.nullable {
+            return Ok((None, 0));
+        }
+        #[expect(deprecated, reason = "old writers packed their levels so")]
+        if encoding == Encoding::BIT_PACKED {
+            return Ok((Levels::parse_packed(page, count)?, count.div_ceil(8)));
+        }
+        let length = page.first_chunk::<4>().ok_or_else(early)?;
+        let end = (u32::from_le_bytes(*length) as usize).saturating_add(4);
+        let levels = page.get(4..end).ok_or_else(early)?;
+        Ok((Levels::parse(levels, count)?, end))
+    }
+}
+
+/// Snappy makes at most this many bytes of one: a copy of 64 bytes takes three.
+const MOST_SNAPPY: usize = 22;
+
+/// The values that begin at a place in a page.
+fn values(page: &Bytes, from: usize, encoding: Encoding, form: Form) -> Result<Values> {
+    if from > page.len() {
+        return Err(early());
+    }
+    let bytes = page.slice(from..);
+    if encoding == Encoding::PLAIN {
+        let width = match form {
+            Form::Four => 4,
+            Form::Eight => 8,
+            Form::Codes => {
+                let message =
+                    "a page of texts in a column of which the file says that all are codes";
+                return Err(Error::data(message));
+            }
+        };
+        return Ok(Values::Plain {
+            bytes,
+            at: 0,
+            width,
+        });
+    }
+    if !matches!(
+        encoding,
+        Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY
+    ) {
+        let message = format!("a page encoded as {encoding}, which the file does not announce");
+        return Err(Error::data(message));
+    }
+    Ok(Values::Codes(Codes::new(bytes)?))
+}
+
+fn early() -> Error {
+    Error::data("a page ends too early")
+}

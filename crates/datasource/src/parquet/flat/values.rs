@@ -1,0 +1,253 @@
+//! The values of a page: plain, or codes into the chunk's dictionary.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringViewBuilder};
+use arrow::buffer::Buffer;
+use arrow::datatypes::ArrowNativeType;
+use bytes::Bytes;
+use esker_datatypes::{Buffers, Error, Result};
+
+use super::Scratch;
+use super::codes::Codes;
+
+/// The bits of a value of fixed width.
+pub(super) trait Word: ArrowNativeType {
+    /// How many bytes it has.
+    const BYTES: usize;
+
+    /// Appends little-endian values.
+    fn extend(out: &mut Vec<Self>, bytes: &[u8]);
+
+    /// The values of a dictionary; `None` where it has another width or there is none.
+    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]>;
+
+    fn scratch(scratch: &mut Scratch) -> &mut Vec<Self>;
+
+    /// A code as a value.
+    fn of_code(code: u32) -> Self;
+}
+
+impl Word for u32 {
+    const BYTES: usize = 4;
+
+    fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
+        let (values, _) = bytes.as_chunks();
+        out.extend(values.iter().map(|&value| Self::from_le_bytes(value)));
+    }
+
+    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
+        match dictionary {
+            Dictionary::Four(values) => Some(values),
+            Dictionary::None | Dictionary::Eight(_) | Dictionary::Texts(_) => None,
+        }
+    }
+
+    fn scratch(scratch: &mut Scratch) -> &mut Vec<Self> {
+        &mut scratch.four
+    }
+
+    fn of_code(code: u32) -> Self {
+        code
+    }
+}
+
+impl Word for u64 {
+    const BYTES: usize = 8;
+
+    fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
+        let (values, _) = bytes.as_chunks();
+        out.extend(values.iter().map(|&value| Self::from_le_bytes(value)));
+    }
+
+    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
+        match dictionary {
+            Dictionary::Eight(values) => Some(values),
+            Dictionary::None | Dictionary::Four(_) | Dictionary::Texts(_) => None,
+        }
+    }
+
+    fn scratch(scratch: &mut Scratch) -> &mut Vec<Self> {
+        &mut scratch.eight
+    }
+
+    fn of_code(code: u32) -> Self {
+        code.into()
+    }
+}
+
+/// The values that the codes of a chunk stand for.
+pub(super) enum Dictionary {
+    /// Not read, or not there.
+    None,
+    Four(Vec<u32>),
+    Eight(Vec<u64>),
+    Texts(ArrayRef),
+}
+
+impl Dictionary {
+    /// A dictionary of values of one width.
+    ///
+    /// # Errors
+    /// `Data` when there are fewer bytes than values.
+    pub(super) fn words<T: Word>(bytes: &[u8], count: usize) -> Result<Vec<T>> {
+        let length = count.checked_mul(T::BYTES);
+        let bytes = length.and_then(|length| bytes.get(..length));
+        let bytes = bytes
+            .ok_or_else(|| Error::data(format!("a dictionary of {count} values ends too early")))?;
+        let mut values = Vec::with_capacity(count);
+        T::extend(&mut values, bytes);
+        Ok(values)
+    }
+
+    /// A dictionary of texts, as views of the page.
+    ///
+    /// # Errors
+    /// `Data` when there are fewer texts, or one is no UTF-8.
+    pub(super) fn of_texts(page: Bytes, count: usize) -> Result<Self> {
+        let early = || Error::data(format!("a dictionary of {count} texts ends too early"));
+        // Each has four bytes at least.
+        if count > page.len() / 4 {
+            return Err(early());
+        }
+        let mut texts = StringViewBuilder::with_capacity(count);
+        let block = texts.append_block(Buffer::from(page.clone()));
+        let mut at = 0;
+        for _ in 0..count {
+            let length = page.get(at..).and_then(<[u8]>::first_chunk::<4>);
+            let length = u32::from_le_bytes(*length.ok_or_else(early)?);
+            at += 4;
+            let offset = u32::try_from(at).map_err(|_| early())?;
+            texts.try_append_view(block, offset, length)?;
+            at += length as usize;
+        }
+        Ok(Self::Texts(Arc::new(texts.finish())))
+    }
+
+    /// The texts; none of another dictionary.
+    pub(super) fn texts(&self) -> ArrayRef {
+        match self {
+            Self::Texts(texts) => Arc::clone(texts),
+            Self::None | Self::Four(_) | Self::Eight(_) => {
+                Arc::new(StringViewBuilder::new().finish())
+            }
+        }
+    }
+
+    pub(super) fn is_texts(&self) -> bool {
+        match self {
+            Self::Texts(_) => true,
+            Self::None | Self::Four(_) | Self::Eight(_) => false,
+        }
+    }
+
+    /// Gives the buffers back.
+    pub(super) fn recycle(self, buffers: &mut Buffers) {
+        match self {
+            Self::Four(values) => buffers.give(values),
+            Self::Eight(values) => buffers.give(values),
+            Self::None | Self::Texts(_) => {}
+        }
+    }
+}
+
+/// The values of a page that are left.
+pub(super) enum Values {
+    /// One behind the other.
+    Plain {
+        bytes: Bytes,
+        at: usize,
+        width: usize,
+    },
+    /// Codes into the dictionary.
+    Codes(Codes),
+}
+
+impl Values {
+    /// Appends the next values.
+    ///
+    /// # Errors
+    /// `Data` when there are fewer.
+    pub(super) fn read<T: Word>(
+        &mut self,
+        count: usize,
+        dictionary: &Dictionary,
+        out: &mut Vec<T>,
+    ) -> Result<()> {
+        match self {
+            Self::Plain { bytes, at, .. } => {
+                let end = *at + count * T::BYTES;
+                T::extend(out, bytes.get(*at..end).ok_or_else(early)?);
+                *at = end;
+            }
+            Self::Codes(codes) => {
+                let found = if dictionary.is_texts() {
+                    let copy = |codes: &[u32], out: &mut Vec<T>| {
+                        out.extend(codes.iter().map(|&code| T::of_code(code)));
+                        Ok(())
+                    };
+                    codes.read(count, out, copy, |code, count, out| {
+                        out.resize(out.len() + count, T::of_code(code));
+                        Ok(())
+                    })?
+                } else {
+                    let values = T::dictionary(dictionary).unwrap_or_default();
+                    let look_up = |codes: &[u32], out: &mut Vec<T>| look_up(values, codes, out);
+                    codes.read(count, out, look_up, |code, count, out| {
+                        let value = values.get(code as usize);
+                        let value = value.ok_or_else(|| astray(code, values.len()))?;
+                        out.resize(out.len() + count, *value);
+                        Ok(())
+                    })?
+                };
+                if found < count {
+                    return Err(early());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out the next values.
+    ///
+    /// # Errors
+    /// `Data` when there are fewer.
+    pub(super) fn skip(&mut self, count: usize) -> Result<()> {
+        match self {
+            Self::Plain { bytes, at, width } => {
+                *at += count * *width;
+                if *at > bytes.len() {
+                    return Err(early());
+                }
+            }
+            Self::Codes(codes) => {
+                if codes.skip(count)? < count {
+                    return Err(early());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Appends the values that codes stand for.
+#[inline]
+fn look_up<T: Copy + Default>(values: &[T], codes: &[u32], out: &mut Vec<T>) -> Result<()> {
+    // All at once, so that the loop below has no way out and need not look.
+    let most = codes.iter().fold(0, |most, &code| most.max(code));
+    if most as usize >= values.len() && !codes.is_empty() {
+        return Err(astray(most, values.len()));
+    }
+    let value = |&code: &u32| values.get(code as usize).copied().unwrap_or_default();
+    out.extend(codes.iter().map(value));
+    Ok(())
+}
+
+/// A code that stands for nothing.
+pub(super) fn astray(code: u32, values: usize) -> Error {
+    Error::data(format!("code {code} into a dictionary of {values} values"))
+}
+
+fn early() -> Error {
+    Error::data("a page has fewer values than it says")
+}
