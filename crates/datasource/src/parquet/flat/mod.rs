@@ -335,3 +335,6 @@ fn runs_of(selection: &RowSelection) -> VecDeque<Range<usize>> {
     }
     runs
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What the reader gives, against the values that were written.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, Date32Array, Decimal64Array, Float32Array, Float64Array, Int32Array,
+    Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow::compute::{concat, take};
+use arrow::datatypes::{Field, Schema as ArrowSchema};
+use parquet::arrow::arrow_reader::RowSelector;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterVersion};
+use proptest::prelude::*;
+
+use super::*;
+use crate::MemoryReadAt;
+use crate::parquet::chunks::RowGroupBytes;
+use crate::parquet::footer::Footer;
+use crate::parquet::tests::file;
+
+/// A column of one of the types that the reader reads; `None` is null.
+fn column(kind: usize, values: &[Option<u16>]) -> ArrayRef {
+    let each = |value: &Option<u16>| value.map(i64::from);
+    let four = |value: &Option<u16>| value.map(i32::from);
+    match kind {
+        0 => Arc::new(values.iter().map(each).collect::<Int64Array>()),
+        1 => Arc::new(values.iter().map(four).collect::<Int32Array>()),
+        2 => {
+            let values = values.iter().map(|v| v.map(|v| f64::from(v) - 0.5));
+            Arc::new(values.collect::<Float64Array>())
+        }
+        3 => {
+            let values = values.iter().map(|v| v.map(|v| -f32::from(v)));
+            Arc::new(values.collect::<Float32Array>())
+        }
+        4 => Arc::new(values.iter().map(four).collect::<Date32Array>()),
+        5 => {
+            let values = values.iter().map(each).collect::<Decimal64Array>();
+            Arc::new(values.with_precision_and_scale(12, 2).unwrap())
+        }
+        6 => {
+            let values = values.iter().map(each);
+            Arc::new(values.collect::<TimestampMicrosecondArray>())
+        }
+        7 => {
+            let values = values.iter().map(|v| v.map(|v| u32::MAX - u32::from(v)));
+            Arc::new(values.collect::<UInt32Array>())
+        }
+        _ => {
+            let texts = values.iter().map(|v| v.map(|v| format!("text number {v}")));
+            Arc::new(texts.collect::<StringViewArray>())
+        }
+    }
+}
+
+fn compressions() -> [Compression; 6] {
+    [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4_RAW,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+    ]
+}
+
+/// All that the reader gives of the first column of a file, in portions.
+fn read(bytes: &[u8], selection: Option<&RowSelection>, portions: &[usize]) -> Vec<ArrayRef> {
+    let file = MemoryReadAt::from(bytes.to_vec());
+    let len = bytes.len() as u64;
+    let footer = Footer::read(&file, len).unwrap();
+    let (mut pool, mut buffers) = (Pool::default(), Buffers::default());
+    let loaded = RowGroupBytes::default();
+    loaded
+        .load(&file, len, &footer, 0, &[0], &mut pool)
+        .unwrap();
+    let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
+    let data_type = footer.schema.field(0).data_type().clone();
+    let form = Form::of(chunk, &data_type, true).unwrap();
+    let rows = footer.rows(0);
+    let view = loaded.view(len);
+    let mut reader = FlatReader::open(chunk, view, (form, &data_type), rows, selection).unwrap();
+    let mut left = selection.map_or(rows, RowSelection::row_count);
+    let mut found = Vec::new();
+    for &portion in portions.iter().chain([&usize::MAX]) {
+        let portion = portion.min(left);
+        let array = match reader.next(portion, &mut buffers, &mut pool).unwrap() {
+            Decoded::Array(array) => array,
+            Decoded::Codes(codes, texts) => take(&texts, &codes, None).unwrap(),
+        };
+        assert_eq!(array.len(), portion);
+        left -= portion;
+        found.push(array);
+    }
+    reader.recycle(&mut buffers, &mut pool);
+    found
+}
+
+#[derive(Clone, Debug)]
+struct Shape {
+    kind: usize,
+    nullable: bool,
+    version: WriterVersion,
+    dictionary: bool,
+    /// The dictionary grows too large, and plain pages follow.
+    falls_back: bool,
+    page_rows: usize,
+    compression: usize,
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let version = prop_oneof![
+        Just(WriterVersion::PARQUET_1_0),
+        Just(WriterVersion::PARQUET_2_0)
+    ];
+    let all = (
+        0usize..9,
+        any::<bool>(),
+        version,
+        any::<(bool, bool)>(),
+        1usize..70,
+        0usize..6,
+    );
+    all.prop_map(
+        |(kind, nullable, version, (dictionary, falls_back), page_rows, compression)| Shape {
+            kind,
+            nullable,
+            version,
+            dictionary: dictionary || kind == 8,
+            falls_back: falls_back && kind != 8,
+            page_rows,
+            compression,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn values_come_back(
+        shape in shapes(),
+        values in prop::collection::vec((prop::option::weighted(0.8, 0u16..40), 1usize..30), 1..12),
+        portions in prop::collection::vec(0usize..60, 0..6),
+        runs in prop::option::of(prop::collection::vec((1usize..80, any::<bool>()), 1..8)),
+    ) {
+        // Neighbours are often the same, or count on.
+        let values = values.into_iter().flat_map(|(value, count)| {
+            (0..count).map(move |i| {
+                let value = value.map(|v| if v % 2 == 0 { v } else { v + i as u16 });
+                value.or_else(|| i.is_multiple_of(2).then_some(7))
+            })
+        });
+        let values: Vec<Option<u16>> = values
+            .map(|value| if shape.nullable { value } else { value.or(Some(3)) })
+            .collect();
+        let array = column(shape.kind, &values);
+        let field = Field::new("c", array.data_type().clone(), shape.nullable);
+        let schema = Arc::new(ArrowSchema::new(vec![field]));
+        let batch = RecordBatch::try_new(schema, vec![Arc::clone(&array)]).unwrap();
+        let mut properties = WriterProperties::builder()
+            .set_writer_version(shape.version)
+            .set_dictionary_enabled(shape.dictionary)
+            .set_data_page_row_count_limit(shape.page_rows)
+            .set_write_batch_size(shape.page_rows.min(16))
+            .set_compression(compressions()[shape.compression]);
+        if shape.falls_back {
+            properties = properties.set_dictionary_page_size_limit(16);
+        }
+        if !shape.dictionary || shape.falls_back {
+            properties = properties.set_encoding(Encoding::PLAIN);
+        }
+        let bytes = file(&[batch], properties);
+        let selection = runs.map(|runs| {
+            let mut left = values.len();
+            let mut selectors = Vec::new();
+            for (count, skip) in runs {
+                let row_count = count.min(left);
+                left -= row_count;
+                selectors.push(RowSelector { row_count, skip });
+            }
+            RowSelection::from(selectors)
+        });
+        let found = read(&bytes, selection.as_ref(), &portions);
+        let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        let found = concat(&found).unwrap();
+        let rows = match &selection {
+            None => (0..values.len() as u32).collect(),
+            Some(selection) => runs_of(selection)
+                .into_iter()
+                .flat_map(|run| run.start as u32..run.end as u32)
+                .collect::<Vec<_>>(),
+        };
+        let want = take(&array, &UInt32Array::from(rows), None).unwrap();
+        prop_assert_eq!(&found, &want);
+    }
+}
