@@ -18,9 +18,9 @@ impl ExecutionContext {
     /// # Errors
     /// `Io` for a file that cannot be read, `Data` for one without a header.
     #[track_caller]
-    pub fn csv(&self, path: impl AsRef<Path>) -> Result<DataFrame> {
+    pub fn csv(&self, files: impl Into<FileSet>) -> Result<DataFrame> {
         let origin = Origin::caller("csv");
-        self.open_csv(path.as_ref(), CsvOptions::default(), origin)
+        self.open_csv(files.into(), CsvOptions::default(), origin)
     }
 
     /// Opens a CSV file of another form: another delimiter, no header, a given schema.
@@ -28,9 +28,9 @@ impl ExecutionContext {
     /// # Errors
     /// Those of [`csv`](Self::csv).
     #[track_caller]
-    pub fn csv_with(&self, path: impl AsRef<Path>, options: CsvOptions) -> Result<DataFrame> {
+    pub fn csv_with(&self, files: impl Into<FileSet>, options: CsvOptions) -> Result<DataFrame> {
         let origin = Origin::caller("csv_with");
-        self.open_csv(path.as_ref(), options, origin)
+        self.open_csv(files.into(), options, origin)
     }
 
     fn open_csv(&self, path: &Path, options: CsvOptions, origin: Origin) -> Result<DataFrame> {
@@ -58,9 +58,9 @@ impl ExecutionContext {
     /// # Ok::<(), Error>(())
     /// ```
     #[track_caller]
-    pub fn parquet(&self, path: impl AsRef<Path>) -> Result<DataFrame> {
+    pub fn parquet(&self, files: impl Into<FileSet>) -> Result<DataFrame> {
         let origin = Origin::caller("parquet");
-        self.open_parquet(path.as_ref(), ParquetOptions::default(), origin)
+        self.open_parquet(files.into(), ParquetOptions::default(), origin)
     }
 
     /// Opens Parquet files that are to be read in another way.
@@ -70,21 +70,21 @@ impl ExecutionContext {
     #[track_caller]
     pub fn parquet_with(
         &self,
-        path: impl AsRef<Path>,
+        files: impl Into<FileSet>,
         options: ParquetOptions,
     ) -> Result<DataFrame> {
         let origin = Origin::caller("parquet_with");
-        self.open_parquet(path.as_ref(), options, origin)
+        self.open_parquet(files.into(), options, origin)
     }
 
     fn open_parquet(
         &self,
-        path: &Path,
+        files: FileSet,
         options: ParquetOptions,
         origin: Origin,
     ) -> Result<DataFrame> {
         let source =
-            ParquetSource::open_with(path, options).map_err(|error| origin.annotate(error))?;
+            ParquetSource::open_with(files, options).map_err(|error| origin.annotate(error))?;
         let name = source.name().to_owned();
         Ok(self.scan(&name, Arc::new(source), origin))
     }
