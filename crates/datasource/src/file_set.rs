@@ -35,7 +35,8 @@ const LIKE_A_SHELL: MatchOptions = MatchOptions {
 /// let one = FileSet::from("orders.parquet");
 /// let years = FileSet::from("data/202?/*.parquet");
 /// let list = FileSet::from(["data/2024", "data/2025/january.parquet"]);
-/// # let _ = (one, years, list);
+/// let months: FileSet = (1..=12).map(|month| format!("data/2026/{month}.parquet")).collect();
+/// # let _ = (one, years, list, months);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSet(Vec<PathBuf>);
@@ -128,33 +129,33 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-impl From<&FileSet> for FileSet {
-    fn from(files: &FileSet) -> Self {
-        files.clone()
+/// Checks that a file has the columns of the first one, by name.
+///
+/// # Errors
+/// `Data` naming the column and the first file.
+pub(crate) fn same_names<'a>(
+    found: impl ExactSizeIterator<Item = &'a String>,
+    wanted: impl ExactSizeIterator<Item = &'a String>,
+    first: &Path,
+) -> Result<()> {
+    let first = first.display();
+    if found.len() != wanted.len() {
+        let (found, wanted) = (found.len(), wanted.len());
+        let message = format!("there are {found} columns, but {wanted} in '{first}'");
+        return Err(Error::data(message));
+    }
+    let mut pairs = found.zip(wanted);
+    match pairs.find(|(found, wanted)| found != wanted) {
+        Some((found, wanted)) => Err(Error::data(format!(
+            "column '{found}' stands where '{wanted}' is in '{first}'"
+        ))),
+        None => Ok(()),
     }
 }
 
-impl From<&str> for FileSet {
-    fn from(path: &str) -> Self {
-        Self(vec![path.into()])
-    }
-}
-
-impl From<String> for FileSet {
-    fn from(path: String) -> Self {
-        Self(vec![path.into()])
-    }
-}
-
-impl From<&String> for FileSet {
-    fn from(path: &String) -> Self {
-        Self(vec![path.into()])
-    }
-}
-
-impl From<&Path> for FileSet {
-    fn from(path: &Path) -> Self {
-        Self(vec![path.into()])
+impl<P: AsRef<Path> + ?Sized> From<&P> for FileSet {
+    fn from(path: &P) -> Self {
+        Self(vec![path.as_ref().to_owned()])
     }
 }
 
@@ -164,39 +165,32 @@ impl From<PathBuf> for FileSet {
     }
 }
 
-impl From<&PathBuf> for FileSet {
-    fn from(path: &PathBuf) -> Self {
-        Self(vec![path.clone()])
-    }
-}
-
-impl<P: AsRef<Path>> From<&[P]> for FileSet {
-    fn from(paths: &[P]) -> Self {
-        Self(paths.iter().map(|path| path.as_ref().to_owned()).collect())
+impl From<String> for FileSet {
+    fn from(path: String) -> Self {
+        Self(vec![path.into()])
     }
 }
 
 impl<P: AsRef<Path>, const N: usize> From<[P; N]> for FileSet {
     fn from(paths: [P; N]) -> Self {
-        Self::from(paths.as_slice())
-    }
-}
-
-impl<P: AsRef<Path>, const N: usize> From<&[P; N]> for FileSet {
-    fn from(paths: &[P; N]) -> Self {
-        Self::from(paths.as_slice())
+        paths.into_iter().collect()
     }
 }
 
 impl<P: AsRef<Path>> From<Vec<P>> for FileSet {
     fn from(paths: Vec<P>) -> Self {
-        Self::from(paths.as_slice())
+        paths.into_iter().collect()
     }
 }
 
-impl<P: AsRef<Path>> From<&Vec<P>> for FileSet {
-    fn from(paths: &Vec<P>) -> Self {
-        Self::from(paths.as_slice())
+impl<P: AsRef<Path>> FromIterator<P> for FileSet {
+    fn from_iter<I: IntoIterator<Item = P>>(paths: I) -> Self {
+        Self(
+            paths
+                .into_iter()
+                .map(|path| path.as_ref().to_owned())
+                .collect(),
+        )
     }
 }
 

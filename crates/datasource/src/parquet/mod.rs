@@ -61,6 +61,7 @@ use self::reader::{ParquetScan, Shared};
 use self::split::Cursor;
 use self::statistics::{Folded, column_statistics};
 pub use self::writer::{ParquetCompression, ParquetSink, ParquetWriteOptions};
+use crate::file_set::same_names;
 use crate::read_at::name_of;
 use crate::support::supports;
 use crate::{FileSet, ReadAt};
@@ -239,23 +240,15 @@ fn common_schema(files: &[Arc<ParquetFile>]) -> Result<ArrowSchema> {
     );
     for file in others {
         let found = file.footer().schema.fields();
-        let differs = |what: String| {
-            let message = format!("{what} '{}'", first.path().display());
-            Err(Error::data(message).in_file(file.path()))
-        };
-        if found.len() != fields.len() {
-            let (found, wanted) = (found.len(), fields.len());
-            return differs(format!("there are {found} columns, but {wanted} in"));
-        }
+        let names = fields.iter().map(ArrowField::name);
+        let found_names = found.iter().map(|field| field.name());
+        same_names(found_names, names, first.path()).map_err(|error| error.in_file(file.path()))?;
         for (field, found) in fields.iter_mut().zip(found) {
-            if field.name() != found.name() {
-                let (found, wanted) = (found.name(), field.name());
-                return differs(format!("column '{found}' stands where '{wanted}' is in"));
-            }
             if field.data_type() != found.data_type() {
                 let (name, found) = (found.name(), found.data_type());
-                let wanted = field.data_type();
-                return differs(format!("column '{name}' is {found}, but {wanted} in"));
+                let (wanted, first) = (field.data_type(), first.path().display());
+                let message = format!("column '{name}' is {found}, but {wanted} in '{first}'");
+                return Err(Error::data(message).in_file(file.path()));
             }
             let nullable = field.is_nullable() || found.is_nullable();
             field.set_nullable(nullable);
