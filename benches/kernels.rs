@@ -1,16 +1,22 @@
 //! Kernels on the hot path: nanoseconds a value.
-#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark fails by panicking"
+)]
+
+mod data;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, Int64Array, StringViewArray};
+use arrow::array::{Float64Array, Int64Array};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use esker_datatypes::{Buffers, Column, DataType, ScalarValue, Selection};
 use esker_kernels::arith::{self, ArithOp};
 use esker_kernels::cast::{CastMode, cast};
 use esker_kernels::compare::{self, CompareOp};
-use esker_kernels::{hash, select};
+use esker_kernels::select;
 
 const ROWS: usize = 8192;
 
@@ -19,14 +25,10 @@ fn kernels(c: &mut Criterion) {
     let floats = Column::flat(Arc::new(Float64Array::from_iter_values(
         (0..ROWS).map(|i| i as f64),
     )));
-    let texts = Column::flat(Arc::new(StringViewArray::from_iter_values(
-        (0..ROWS).map(|i| format!("name of item {}", i % 100)),
-    )));
     let all = Selection::all(ROWS);
     let mut tenth = Selection::all(ROWS);
     tenth.retain(|row| row % 10 == 0);
     let hundred = Column::constant(ScalarValue::from(100i64), ROWS);
-    let name = Column::constant(ScalarValue::from("name of item 7"), ROWS);
     let mut buffers = Buffers::default();
 
     let mut group = c.benchmark_group("kernels");
@@ -58,15 +60,6 @@ fn kernels(c: &mut Criterion) {
                 buffers.recycle_column(black_box(out.unwrap()));
             });
         });
-        for (kind, left, right) in [("i64", &ints, &hundred), ("text", &texts, &name)] {
-            group.bench_function(format!("select {kind} = constant/{rows}"), |b| {
-                b.iter(|| {
-                    let mut kept = selection.clone();
-                    compare::select(CompareOp::Eq, left, right, &mut kept, &mut buffers).unwrap();
-                    black_box(kept.count())
-                });
-            });
-        }
         group.bench_function(format!("cast i64 to f64/{rows}"), |b| {
             b.iter(|| {
                 let out = cast(
@@ -79,19 +72,61 @@ fn kernels(c: &mut Criterion) {
                 buffers.recycle_column(black_box(out.unwrap()));
             });
         });
-        group.bench_function(format!("hash i64 and text/{rows}"), |b| {
-            let mut hashes = Vec::new();
-            b.iter(|| {
-                hash::hash_rows(&[&ints, &texts], selection, 0, &mut hashes).unwrap();
-                black_box(hashes.len())
-            });
-        });
     }
-    group.bench_function("compact text/tenth", |b| {
-        b.iter(|| black_box(select::compact(&texts, &tenth, &mut buffers).unwrap()));
-    });
     group.finish();
 }
 
-criterion_group!(benches, kernels);
+/// Finding the rows that equal a constant, and making them dense.
+fn filter(c: &mut Criterion) {
+    let kinds = [
+        "bool",
+        "i32",
+        "i64",
+        "f64",
+        "date",
+        "decimal(12)",
+        "decimal(38)",
+        "text",
+        "long text",
+    ];
+    let mut buffers = Buffers::default();
+    let mut group = c.benchmark_group("filter");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    for (percent, nulls) in [(1, 0), (50, 0), (99, 0), (50, 1)] {
+        // The wanted value is that of number 1; an even number is another for every kind.
+        let numbers = data::numbers(ROWS, 100, nulls).into_iter();
+        let numbers = numbers.map(|n| n.map(|n| if n < percent { 1 } else { 2 * n }));
+        let numbers: Vec<_> = numbers.collect();
+        for kind in kinds {
+            let column = Column::flat(data::array(kind, &numbers));
+            let wanted = Column::flat(data::array(kind, &[Some(1)]))
+                .value(0)
+                .unwrap();
+            let wanted = Column::constant(wanted, ROWS);
+            let case = format!(
+                "{kind}/{percent} %{}",
+                if nulls > 0 { ", nulls" } else { "" }
+            );
+            let mut kept = Selection::all(ROWS);
+            compare::select(CompareOp::Eq, &column, &wanted, &mut kept, &mut buffers).unwrap();
+            group.bench_function(format!("select {case}"), |b| {
+                b.iter(|| {
+                    let mut kept = Selection::all(ROWS);
+                    compare::select(CompareOp::Eq, &column, &wanted, &mut kept, &mut buffers)
+                        .unwrap();
+                    black_box(kept.count())
+                });
+            });
+            group.bench_function(format!("compact {case}"), |b| {
+                b.iter(|| {
+                    let dense = select::compact(&column, &kept, &mut buffers).unwrap();
+                    buffers.recycle_column(black_box(dense));
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group! { name = benches; config = data::short(); targets = kernels, filter }
 criterion_main!(benches);

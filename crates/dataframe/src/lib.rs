@@ -69,7 +69,9 @@ pub use table::Table;
 
 /// The Arrow crate that batches and schemas are of.
 pub use arrow;
-pub use esker_datasource::{CsvOptions, ParquetCompression, ParquetOptions, ParquetWriteOptions};
+pub use esker_datasource::{
+    CsvOptions, FileSet, ParquetCompression, ParquetOptions, ParquetWriteOptions,
+};
 pub use esker_datatypes::{Error, ErrorKind, Result};
 pub use esker_logical_plan::WriteSummary;
 pub use esker_runtime::{OperatorCounters, OperatorSnapshot, ProgressSnapshot};

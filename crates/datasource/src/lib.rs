@@ -21,6 +21,8 @@
 
 /// Comma-separated values and their kin.
 mod csv;
+/// Paths, folders, patterns.
+mod file_set;
 /// Parquet.
 mod parquet;
 /// Bytes by position.
@@ -29,6 +31,7 @@ mod read_at;
 mod support;
 
 pub use csv::{CsvOptions, CsvSource};
+pub use file_set::FileSet;
 pub use parquet::{
     FooterCache, ParquetCompression, ParquetOptions, ParquetSink, ParquetSource,
     ParquetWriteOptions,

@@ -25,7 +25,7 @@
 //! | list, struct, map | its like | item by item; fields by name, else by position |
 //!
 //! Text with a zone never becomes a timestamp without one; text without a zone becomes one with a
-//! zone as local time there. Nothing else has a cast, and [`can_cast`] says so.
+//! zone as local time there. Nothing else has a cast, and [`can_cast`](crate::cast::can_cast) says so.
 
 /// Text and binary in their layouts.
 mod bytes;

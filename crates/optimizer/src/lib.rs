@@ -13,7 +13,7 @@
 //!
 //! This layer does not know data, files or threads, no function by name and no file format.
 //!
-//! Start with [`OptimizerRule`] and the smallest rule, [`MergeUnions`];
+//! Start with [`OptimizerRule`] and the smallest rule, [`MergeUnions`](rules::MergeUnions);
 //! `examples/optimizer/filter_pushdown.rs` prints a plan after each rule that changed it.
 
 /// What the plan left unsaid: casts.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
 };
+use esker_dataframe::FileSet;
 use esker_dataframe::prelude::*;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -130,8 +131,40 @@ fn counting_reads_no_column() {
 }
 
 #[test]
+fn folders_patterns_and_lists() {
+    let sales = sales();
+    let folder = folder(&sales, false);
+    let root = folder.path();
+    let lines = ["id,x\n0,0.5\n", "id,x\n1,1.5\n"];
+    std::fs::create_dir(root.join("more")).unwrap();
+    std::fs::write(root.join("a.csv"), lines[0]).unwrap();
+    std::fs::write(root.join("more/b.csv"), lines[1]).unwrap();
+    let ctx = context(2);
+    let wanted = rows(&ctx.from_batches([sales]).unwrap().select(["note"]));
+    let parts = ["1.parquet", "2.parquet"].map(|name| root.join(name));
+    for files in [
+        FileSet::from(root),
+        root.join("?.parquet").into(),
+        root.join("**/*.parquet").into(),
+        parts.into(),
+    ] {
+        let df = ctx.parquet(files).unwrap();
+        assert_eq!(rows(&df.select(["note"])), wanted);
+    }
+    let csv = ctx.csv(root.join("**/*.csv")).unwrap();
+    assert_eq!(rows(&csv), ["0,0.5", "1,1.5"]);
+    let csv = ctx.csv([root.join("more"), root.join("a.csv")]).unwrap();
+    assert_eq!(rows(&csv.filter(col("x").gt(1))), ["1,1.5"]);
+}
+
+#[test]
 fn errors_name_the_file() {
     let ctx = context(1);
+    let error = ctx.parquet("no/such/*.parquet").unwrap_err().to_string();
+    assert!(
+        error.contains("no file matches 'no/such/*.parquet'") && error.contains("parquet()"),
+        "{error}"
+    );
     let error = ctx.parquet("no/such/file.parquet").unwrap_err().to_string();
     assert!(
         error.contains("no/such/file.parquet") && error.contains("parquet()"),

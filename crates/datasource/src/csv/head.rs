@@ -1,4 +1,4 @@
-//! The head of a file: where its rows start, what its columns are called and which types they have.
+//! The heads of files: where rows start, what columns are called and which types they have.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,10 +8,12 @@ use esker_datatypes::{Error, Field as Column, Precision, Result, Schema};
 use super::CsvOptions;
 use super::decode::can_read;
 use super::dialect::Dialect;
+use super::file::CsvFile;
 use super::infer::Kinds;
 use super::records::{Field, Records};
 use super::split::{Chunk, Cursor, newlines};
 use super::token::{Fault, Tokenizer};
+use crate::file_set::same_names;
 use crate::read_at::{ReadAt, read_full};
 
 /// How much of a file is looked at first.
@@ -24,9 +26,8 @@ pub(super) struct Head {
     pub(super) start: u64,
     /// The line there, from 1.
     pub(super) line: u64,
-    pub(super) schema: Schema,
-    /// How many rows the file seems to have.
-    pub(super) rows: Precision<u64>,
+    /// What the columns are called.
+    pub(super) names: Vec<String>,
 }
 
 impl Head {
@@ -79,31 +80,48 @@ impl Head {
                 let message = format!("the schema has {wanted} columns, the header {fields}");
                 return Err(Error::invalid_input(message).in_file(path));
             }
-            let schema = given_schema(given).map_err(|error| error.in_file(path))?;
-            return Ok(Self {
-                start,
-                line,
-                schema,
-                rows: Precision::Unknown,
-            });
         }
-        if let Some(name) = repeated(found.names.iter().map(String::as_str)) {
-            let message = format!("the header names '{name}' twice: give a schema");
-            return Err(Error::invalid_input(message).in_file(path));
-        }
-        let sample = Sample::read(file, len, path, options, start, found.names.len())?;
-        let types = sample.kinds.iter().map(|kinds| kinds.data_type());
-        let columns = found.names.into_iter().zip(types);
-        let schema = columns
-            .map(|(name, data_type)| Column::new(name, data_type, true))
-            .collect();
         Ok(Self {
             start,
             line,
-            schema,
-            rows: sample.estimate(len - start),
+            names: found.names,
         })
     }
+}
+
+/// The columns of files whose names these are, and how many rows the files seem to have.
+///
+/// All have the names of the first one, unless the options give a schema. The types are those of
+/// the first rows of all files taken together.
+pub(super) fn columns(
+    files: &[CsvFile],
+    names: &[Vec<String>],
+    options: &CsvOptions,
+) -> Result<(Schema, Precision<u64>)> {
+    let (Some((first, others)), Some((wanted, found))) = (files.split_first(), names.split_first())
+    else {
+        return Err(Error::internal("the columns of no files"));
+    };
+    if let Some(given) = &options.schema {
+        let schema = given_schema(given).map_err(|error| error.in_file(&first.path))?;
+        return Ok((schema, Precision::Unknown));
+    }
+    if let Some(name) = repeated(wanted.iter().map(String::as_str)) {
+        let message = format!("the header names '{name}' twice: give a schema");
+        return Err(Error::invalid_input(message).in_file(&first.path));
+    }
+    for (file, found) in others.iter().zip(found) {
+        let (found, wanted) = (found.iter(), wanted.iter());
+        same_names(found, wanted, &first.path).map_err(|error| error.in_file(&file.path))?;
+    }
+    let sample = Sample::read(files, options, wanted.len())?;
+    let types = sample.kinds.iter().map(|kinds| kinds.data_type());
+    let columns = wanted.iter().zip(types);
+    let schema = columns
+        .map(|(name, data_type)| Column::new(name.as_str(), data_type, true))
+        .collect();
+    let bytes = files.iter().map(|file| file.len - file.start).sum();
+    Ok((schema, sample.estimate(bytes)))
 }
 
 /// The columns of a schema that the user gave.
@@ -216,7 +234,7 @@ fn find(
     Ok(Some(Found { start: end, names }))
 }
 
-/// The first rows of a file.
+/// The first rows of the files.
 struct Sample {
     /// What each column holds.
     kinds: Vec<Kinds>,
@@ -226,23 +244,13 @@ struct Sample {
 
 impl Sample {
     /// Reads the first rows, mistakes mended: whoever scans the rows is told of them.
-    fn read(
-        file: &dyn ReadAt,
-        len: u64,
-        path: &Path,
-        options: &CsvOptions,
-        start: u64,
-        fields: usize,
-    ) -> Result<Self> {
-        let dialect = options.dialect()?;
-        let wanted = (0..fields).collect();
+    fn read(files: &[CsvFile], options: &CsvOptions, fields: usize) -> Result<Self> {
         let tokenizer = Tokenizer {
-            dialect,
+            dialect: options.dialect()?,
             fields: Some(fields),
-            wanted,
+            wanted: (0..fields).collect(),
             lenient: true,
         };
-        let mut cursor = Cursor::new(start, len, 1, HEAD_BYTES);
         let (mut chunk, mut records) = (Chunk::default(), Records::default());
         let mut text = Vec::new();
         let mut sample = Self {
@@ -250,12 +258,17 @@ impl Sample {
             rows: 0,
             bytes: 0,
         };
+        let lens = files.iter().map(|file| file.len).collect();
+        let mut cursor = Cursor::new(files.to_vec(), lens, HEAD_BYTES);
         let mut left = options.infer_rows;
-        while left > 0 && cursor.next(file, path, dialect, &mut chunk)? {
+        while left > 0 && cursor.next(tokenizer.dialect, &mut chunk)? {
             let bytes = chunk.bytes();
             let end = tokenizer
                 .read(bytes, 0, chunk.quotes, left, &mut records)
-                .map_err(|fault| fault.error.in_file(path))?;
+                .map_err(|fault| match files.get(chunk.file) {
+                    Some(file) => fault.error.in_file(&file.path),
+                    None => fault.error,
+                })?;
             for (slot, kinds) in sample.kinds.iter_mut().enumerate() {
                 for field in records.column(bytes, slot).iter() {
                     match field {
@@ -263,7 +276,7 @@ impl Sample {
                         Field::Text(text) | Field::Malformed(text) => kinds.add(text),
                         Field::Escaped(escaped) => {
                             text.clear();
-                            dialect.unescape(escaped, &mut text);
+                            tokenizer.dialect.unescape(escaped, &mut text);
                             kinds.add(&text);
                         }
                     }

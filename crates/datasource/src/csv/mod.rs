@@ -1,6 +1,6 @@
 //! Comma-separated values: a parallel reader with inferred types.
 //!
-//! A file is read front to back in *splits* of about a megabyte, which start and end with a record
+//! Files are read front to back, one after the other, in *splits* of about a megabyte, which start and end with a record
 //! ([`split`]). The worker that claimed a split finds its records and the fields it wants
 //! ([`token`]), and decodes column by column ([`decode`]): the columns of the filters first, each
 //! filter in turn, then the others for the rows that are left. No field is copied but for text that
@@ -10,6 +10,8 @@
 mod decode;
 /// Delimiters and quotes.
 mod dialect;
+/// Files and their bytes.
+mod file;
 /// Header and inference.
 mod head;
 /// Types from text.
@@ -28,7 +30,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -36,16 +38,17 @@ use esker_datatypes::{Error, Precision, Result, Schema, SchemaRef};
 use esker_logical_expr::Expr;
 use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
 
-use self::head::Head;
+use self::file::CsvFile;
+use self::head::columns;
 pub use self::options::CsvOptions;
 use self::reader::{CsvScan, ReadColumn, Shared};
 use self::split::{Cursor, SPLIT_BYTES};
 use self::token::Tokenizer;
 use crate::read_at::name_of;
 use crate::support::supports;
-use crate::{FileReadAt, ReadAt};
+use crate::{FileSet, ReadAt};
 
-/// A CSV file as a table.
+/// A CSV file, or several with the same columns, as a table.
 ///
 /// # Format
 /// RFC 4180 with any delimiter and quote: fields in quotes may hold delimiters, line ends and
@@ -56,7 +59,7 @@ use crate::{FileReadAt, ReadAt};
 ///
 /// # Values
 /// An empty field is null, whatever its type; a quoted empty field is the empty string. Types are
-/// inferred from the first rows: whole numbers are `Int64`, other numbers `Float64`, `true` and
+/// inferred from the first rows (of all files taken together): whole numbers are `Int64`, other numbers `Float64`, `true` and
 /// `false` in any case `Boolean`, ISO dates `Date32`, ISO timestamps without a zone
 /// `Timestamp(µs)`. Whole numbers beside others are `Float64`, dates beside timestamps timestamps;
 /// any other mix, whole numbers beyond Int64 and a column without values are `Utf8View`. All
@@ -79,34 +82,34 @@ use crate::{FileReadAt, ReadAt};
 /// ```
 #[derive(Debug)]
 pub struct CsvSource {
-    path: PathBuf,
     name: String,
-    /// The bytes, where they are not those of the file at the path.
-    bytes: Option<Arc<dyn ReadAt>>,
-    /// How many bytes there were when the head was read.
-    len: u64,
+    files: Vec<CsvFile>,
     schema: SchemaRef,
-    /// Where the rows start, and in which line.
-    start: (u64, u64),
     rows: Precision<u64>,
     options: CsvOptions,
     split_bytes: usize,
 }
 
 impl CsvSource {
-    /// The file at a path: reads its header and, for the types, its first rows.
+    /// The rows of a file, or of several in their order: a path, a folder of `.csv` files, a
+    /// pattern, or a list ([`FileSet`]). Reads the header of each and, for the types, the first
+    /// rows; all have the header of the first one, unless the options give a schema.
     ///
-    /// Each scan opens the path anew and reads as much as the file then has.
+    /// Each scan opens the paths anew and reads as much as the files then have.
     ///
     /// # Errors
-    /// `Io` naming the path. `Data` for a file that is empty, or has a header that is not UTF-8 or
-    /// not closed. `InvalidInput` for options that contradict each other, a header that names a
-    /// column twice, or a schema that has not as many columns as the header. `Unsupported` for a
-    /// schema with a type that text cannot be read as.
-    pub fn open(path: impl AsRef<Path>, options: CsvOptions) -> Result<Self> {
-        let path = path.as_ref();
-        let file = FileReadAt::open(path)?;
-        Self::read_head(&file, None, path.to_owned(), options)
+    /// `Io` naming the path. `Data` for a file that is empty, or has a header that is not UTF-8,
+    /// not closed or not that of the first file, and for a folder without files. `InvalidInput` for
+    /// options that contradict each other, a header that names a column twice, a schema that has
+    /// not as many columns as a header, a pattern that matches no file, and an empty list.
+    /// `Unsupported` for a schema with a type that text cannot be read as.
+    pub fn open(files: impl Into<FileSet>, options: CsvOptions) -> Result<Self> {
+        let files = files.into();
+        let mut heads = Vec::new();
+        for path in files.resolve("csv")? {
+            heads.push(CsvFile::read(path, None, &options)?);
+        }
+        Self::of_files(files.name(), heads, options)
     }
 
     /// Bytes from anywhere. The path need not exist: it is what errors say, and its stem the name.
@@ -118,44 +121,33 @@ impl CsvSource {
         path: impl Into<PathBuf>,
         options: CsvOptions,
     ) -> Result<Self> {
-        Self::read_head(
-            bytes.as_ref(),
-            Some(Arc::clone(&bytes)),
-            path.into(),
-            options,
-        )
+        let path = path.into();
+        let name = name_of(&path);
+        let head = CsvFile::read(path, Some(bytes), &options)?;
+        Self::of_files(name, vec![head], options)
     }
 
-    fn read_head(
-        file: &dyn ReadAt,
-        bytes: Option<Arc<dyn ReadAt>>,
-        path: PathBuf,
+    fn of_files(
+        name: String,
+        heads: Vec<(CsvFile, Vec<String>)>,
         options: CsvOptions,
     ) -> Result<Self> {
-        let len = file.len()?;
-        let head = Head::read(file, len, &path, &options)?;
-        let name = name_of(&path);
+        let (files, names): (Vec<_>, Vec<_>) = heads.into_iter().unzip();
+        let (schema, rows) = columns(&files, &names, &options)?;
         Ok(Self {
-            path,
             name,
-            bytes,
-            len,
-            schema: Arc::new(head.schema),
-            start: (head.start, head.line),
-            rows: head.rows,
+            files,
+            schema: Arc::new(schema),
+            rows,
             options,
             split_bytes: SPLIT_BYTES,
         })
     }
 
-    /// The stem of the file's name: what plan text calls the table.
+    /// The stem of the file's name, the folder's, or a fixed part of the pattern: what plan text
+    /// calls the table.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The file's path.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The same source with splits of about this many bytes.
@@ -176,7 +168,8 @@ impl TableSource for CsvSource {
     fn properties(&self) -> SourceProperties {
         let mut properties = SourceProperties::default();
         properties.statistics.rows = self.rows;
-        properties.statistics.bytes = Precision::Exact(self.len);
+        properties.statistics.bytes =
+            Precision::Exact(self.files.iter().map(|file| file.len).sum());
         properties
     }
 
@@ -201,20 +194,11 @@ impl TableSource for CsvSource {
         if !request.columns.is_sorted_by(|a, b| a < b) {
             return Err(Error::invalid_input("the columns of a scan do not ascend"));
         }
-        let file = match &self.bytes {
-            Some(bytes) => Arc::clone(bytes),
-            None => Arc::new(FileReadAt::open(&self.path)?),
-        };
-        let (start, line) = self.start;
-        let len = file.len()?;
-        if len < start {
-            let message = format!("the file has become shorter than its header: {len} bytes");
-            return Err(Error::data(message).in_file(&self.path));
-        }
+        let ends = self.files.iter().map(CsvFile::len_now);
+        let ends = ends.collect::<Result<Vec<_>>>()?;
         Ok(Arc::new(CsvScan(Arc::new(Shared {
-            file,
-            path: self.path.clone(),
-            cursor: Mutex::new(Cursor::new(start, len, line, self.split_bytes)),
+            paths: self.files.iter().map(|file| file.path.clone()).collect(),
+            cursor: Mutex::new(Cursor::new(self.files.clone(), ends, self.split_bytes)),
             tokenizer: Tokenizer {
                 dialect: self.options.dialect()?,
                 fields: Some(self.schema.len()),

@@ -1,4 +1,4 @@
-//! Scans of a CSV file: claiming splits, finding records, decoding what is asked for.
+//! Scans of CSV files: claiming splits, finding records, decoding what is asked for.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,6 @@ use super::decode::{Decoder, Failure};
 use super::records::Records;
 use super::split::{Chunk, Cursor};
 use super::token::{Fault, Tokenizer};
-use crate::read_at::ReadAt;
 
 /// A column that a scan reads.
 #[derive(Debug)]
@@ -24,10 +23,10 @@ pub(super) struct ReadColumn {
 /// What the readers of a scan share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) file: Arc<dyn ReadAt>,
-    pub(super) path: PathBuf,
+    /// The paths of the files.
+    pub(super) paths: Vec<PathBuf>,
     /// Where the next split starts. Held while a split is read: the readers take turns at that, so
-    /// the file is read front to back and each split starts where the one before it ended.
+    /// the files are read front to back and each split starts where the one before it ended.
     pub(super) cursor: Mutex<Cursor>,
     pub(super) tokenizer: Tokenizer,
     /// The columns read, one for each field that the tokenizer wants.
@@ -39,7 +38,7 @@ pub(super) struct Shared {
     pub(super) bytes_read: AtomicU64,
 }
 
-/// A scan of a CSV file.
+/// A scan of CSV files.
 #[derive(Debug)]
 pub(super) struct CsvScan(pub(super) Arc<Shared>);
 
@@ -89,14 +88,10 @@ impl ScanReader for CsvReader {
     fn claim(&mut self, cx: &mut TaskContext) -> Result<Claim> {
         cx.query.cancel_token().check()?;
         let Shared {
-            cursor,
-            file,
-            path,
-            tokenizer,
-            ..
+            cursor, tokenizer, ..
         } = &*self.shared;
         let mut cursor = cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        if !cursor.next(file.as_ref(), path, tokenizer.dialect, &mut self.chunk)? {
+        if !cursor.next(tokenizer.dialect, &mut self.chunk)? {
             let splits = cursor.splits();
             drop(cursor);
             self.chunk = Chunk::default();
@@ -243,9 +238,7 @@ impl CsvReader {
                             error,
                         })
                     }
-                    Failure::Other(error) => {
-                        error.in_column(read.name.as_str()).in_file(&shared.path)
-                    }
+                    Failure::Other(error) => self.in_file(error.in_column(read.name.as_str())),
                 })?;
             *done = true;
         }
@@ -254,9 +247,15 @@ impl CsvReader {
 
     /// The error with its place.
     fn fault(&self, Fault { offset, error }: Fault) -> Error {
-        error
-            .at_line(self.chunk.line_of(offset))
-            .in_file(&self.shared.path)
+        self.in_file(error.at_line(self.chunk.line_of(offset)))
+    }
+
+    /// The error with the file of the claimed split.
+    fn in_file(&self, error: Error) -> Error {
+        match self.shared.paths.get(self.chunk.file) {
+            Some(path) => error.in_file(path),
+            None => error,
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! Splits: pieces of a file that start and end with a record.
+//! Splits: pieces of files that start and end with a record.
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use esker_datatypes::{Error, Result};
 use memchr::memchr_iter;
 
 use super::dialect::Dialect;
+use super::file::CsvFile;
 use crate::read_at::{ReadAt, read_full};
 
 /// How many bytes a split has, about.
@@ -18,8 +20,10 @@ pub(super) struct Chunk {
     /// Only the first `len` bytes count.
     buffer: Vec<u8>,
     len: usize,
-    /// The number of the split, from 0.
+    /// The number of the split among those of all files, from 0.
     pub(super) ordinal: u64,
+    /// The number of the file that it is of, from 0.
+    pub(super) file: usize,
     /// The line of the file, from 1, that the split starts with.
     line: u64,
     /// Whether there may be a quote in it.
@@ -38,15 +42,16 @@ impl Chunk {
     }
 }
 
-/// How far the splits of a file have been given away.
-#[derive(Clone, Debug)]
+/// How far the splits of files have been given away, file after file.
+#[derive(Debug)]
 pub(super) struct Cursor {
-    /// Where the next split starts, always at a record.
-    offset: u64,
-    /// Where the file ends, or ended when the scan was made.
-    end: u64,
-    /// The line at the offset, from 1.
-    line: u64,
+    files: Vec<CsvFile>,
+    /// Where each ends, or ended when the scan was made.
+    ends: Vec<u64>,
+    /// The number of the file that is being read, or is the next to be.
+    file: usize,
+    /// That file, once it is open: not more than one is.
+    open: Option<(Arc<dyn ReadAt>, FileCursor)>,
     /// How many splits there were.
     splits: u64,
     /// How many bytes to read for a split.
@@ -54,11 +59,12 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn new(offset: u64, end: u64, line: u64, split_bytes: usize) -> Self {
+    pub(super) fn new(files: Vec<CsvFile>, ends: Vec<u64>, split_bytes: usize) -> Self {
         Self {
-            offset,
-            end,
-            line,
+            files,
+            ends,
+            file: 0,
+            open: None,
             splits: 0,
             split_bytes: split_bytes.max(1),
         }
@@ -71,14 +77,54 @@ impl Cursor {
 
     /// Reads the next split; `false` when there is none any more.
     ///
+    /// # Errors
+    /// `Io`; `Data` when a file has become shorter; `ResourcesExhausted` for a record that does
+    /// not fit into memory.
+    pub(super) fn next(&mut self, dialect: Dialect, chunk: &mut Chunk) -> Result<bool> {
+        while let (Some(file), Some(&end)) = (self.files.get(self.file), self.ends.get(self.file)) {
+            let (contents, cursor) = match &mut self.open {
+                Some(open) => open,
+                None => {
+                    let cursor = FileCursor {
+                        offset: file.start,
+                        end,
+                        line: file.line,
+                        split_bytes: self.split_bytes,
+                    };
+                    self.open.insert((file.open()?, cursor))
+                }
+            };
+            if cursor.next(contents.as_ref(), &file.path, dialect, chunk)? {
+                chunk.ordinal = self.splits;
+                chunk.file = self.file;
+                self.splits += 1;
+                return Ok(true);
+            }
+            self.open = None;
+            self.file += 1;
+        }
+        Ok(false)
+    }
+}
+
+/// How far the splits of one file have been given away.
+#[derive(Debug)]
+struct FileCursor {
+    /// Where the next split starts, always at a record.
+    offset: u64,
+    end: u64,
+    /// The line at the offset, from 1.
+    line: u64,
+    split_bytes: usize,
+}
+
+impl FileCursor {
+    /// Reads the next split; `false` when there is none any more.
+    ///
     /// What is read ends somewhere in a record. The split ends with the last record that is whole,
     /// and the rest is read again as the start of the next; where not even one is whole, more is
     /// read.
-    ///
-    /// # Errors
-    /// `Io`; `Data` when the file has become shorter; `ResourcesExhausted` for a record that does
-    /// not fit into memory.
-    pub(super) fn next(
+    fn next(
         &mut self,
         file: &dyn ReadAt,
         path: &Path,
@@ -106,12 +152,10 @@ impl Cursor {
             if let Some(split) = bytes.get(..len).filter(|split| !split.is_empty()) {
                 let lines = newlines(split);
                 chunk.len = len;
-                chunk.ordinal = self.splits;
                 chunk.line = self.line;
                 chunk.quotes = quotes;
                 self.offset += len as u64;
                 self.line += lines;
-                self.splits += 1;
                 return Ok(true);
             }
             have = size;

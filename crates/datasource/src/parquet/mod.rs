@@ -45,7 +45,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -64,9 +64,10 @@ use self::reader::{ParquetScan, Shared};
 use self::split::Cursor;
 use self::statistics::{Folded, column_statistics};
 pub use self::writer::{ParquetCompression, ParquetSink, ParquetWriteOptions};
-use crate::ReadAt;
+use crate::file_set::same_names;
 use crate::read_at::name_of;
 use crate::support::supports;
+use crate::{FileSet, ReadAt};
 
 /// Of tables of more column chunks than this nothing is known of single columns: putting their
 /// statistics together would take longer than it helps.
@@ -112,50 +113,33 @@ pub struct ParquetSource {
 }
 
 impl ParquetSource {
-    /// The file at a path, or all files of a folder whose names end in `.parquet`, by name: reads
-    /// their footers.
+    /// The rows of a file, or of several in their order: a path, a folder of `.parquet` files, a
+    /// pattern, or a list ([`FileSet`]). Reads their footers; all have the names and types of the
+    /// first one.
     ///
     /// # Errors
     /// `Io` naming the path; `Data` for a file that is no Parquet file, is cut short, or names a
     /// column twice, for a folder without files, and for files whose columns differ, naming file
-    /// and column; `Unsupported` for encryption and types that Arrow does not have.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path, ParquetOptions::default())
+    /// and column; `InvalidInput` for a pattern that matches no file and an empty list;
+    /// `Unsupported` for encryption and types that Arrow does not have.
+    pub fn open(files: impl Into<FileSet>) -> Result<Self> {
+        Self::open_with(files, ParquetOptions::default())
     }
 
-    /// The file or folder at a path, read in another way.
+    /// The rows of files that are read in another way.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_with(path: impl AsRef<Path>, options: ParquetOptions) -> Result<Self> {
-        let path = path.as_ref();
-        if !path.is_dir() {
-            return Self::at_paths(name_of(path), &[path], options);
-        }
-        let files = files_of(path)?;
-        if files.is_empty() {
-            let message = "the folder has no file whose name ends in .parquet";
-            return Err(Error::data(message).in_file(path));
-        }
-        Self::at_paths(name_of(path), &files, options)
+    pub fn open_with(files: impl Into<FileSet>, options: ParquetOptions) -> Result<Self> {
+        let files = files.into();
+        Self::at_paths(files.name(), &files.resolve("parquet")?, options)
     }
 
-    /// The rows of several files, in this order. All have the names and types of the first one.
-    ///
-    /// # Errors
-    /// `InvalidInput` without a file; else as [`open`](Self::open).
-    pub fn open_all(paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
-        let Some(first) = paths.first() else {
-            return Err(Error::invalid_input("a table of no files has no columns"));
-        };
-        Self::at_paths(name_of(first.as_ref()), paths, options)
-    }
-
-    fn at_paths(name: String, paths: &[impl AsRef<Path>], options: ParquetOptions) -> Result<Self> {
+    fn at_paths(name: String, paths: &[PathBuf], options: ParquetOptions) -> Result<Self> {
         let footers = options.footers.as_ref();
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
-            files.push(Arc::new(ParquetFile::at_path(path.as_ref(), footers)?));
+            files.push(Arc::new(ParquetFile::at_path(path, footers)?));
         }
         Self::of_files(name, files, options)
     }
@@ -238,24 +222,10 @@ impl ParquetSource {
         }
     }
 
-    /// The stem of the file's name, or the folder's: what plan text calls the table.
+    /// The stem of the file's name, the folder's, or a fixed part of the pattern: what plan text calls the table.
     pub fn name(&self) -> &str {
         &self.name
     }
-}
-
-/// The files of a folder whose names end in `.parquet`, by name.
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io(folder, e))?.path();
-        if path.extension().is_some_and(|ending| ending == "parquet") && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort_unstable();
-    Ok(files)
 }
 
 /// The columns of all files: those of the first one, which may hold nulls where any file's may.
@@ -274,23 +244,15 @@ fn common_schema(files: &[Arc<ParquetFile>]) -> Result<ArrowSchema> {
     );
     for file in others {
         let found = file.footer().schema.fields();
-        let differs = |what: String| {
-            let message = format!("{what} '{}'", first.path().display());
-            Err(Error::data(message).in_file(file.path()))
-        };
-        if found.len() != fields.len() {
-            let (found, wanted) = (found.len(), fields.len());
-            return differs(format!("there are {found} columns, but {wanted} in"));
-        }
+        let names = fields.iter().map(ArrowField::name);
+        let found_names = found.iter().map(|field| field.name());
+        same_names(found_names, names, first.path()).map_err(|error| error.in_file(file.path()))?;
         for (field, found) in fields.iter_mut().zip(found) {
-            if field.name() != found.name() {
-                let (found, wanted) = (found.name(), field.name());
-                return differs(format!("column '{found}' stands where '{wanted}' is in"));
-            }
             if field.data_type() != found.data_type() {
                 let (name, found) = (found.name(), found.data_type());
-                let wanted = field.data_type();
-                return differs(format!("column '{name}' is {found}, but {wanted} in"));
+                let (wanted, first) = (field.data_type(), first.path().display());
+                let message = format!("column '{name}' is {found}, but {wanted} in '{first}'");
+                return Err(Error::data(message).in_file(file.path()));
             }
             let nullable = field.is_nullable() || found.is_nullable();
             field.set_nullable(nullable);

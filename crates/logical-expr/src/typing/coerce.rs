@@ -14,7 +14,7 @@ use crate::tree::{self, Child, Transformed, TreeNode};
 /// The expression with the casts that typing asks for; those of literals are done on the spot.
 ///
 /// # Errors
-/// Those of [`expr_type`], and `Evaluation` for a literal that does not fit.
+/// Those of [`expr_type`](super::expr_type), and `Evaluation` for a literal that does not fit.
 pub fn coerce(expr: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
     // Types are kept beside the rewritten children, so that each node is typed once.
     let mut types: Vec<Operand> = Vec::new();

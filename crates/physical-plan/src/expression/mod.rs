@@ -16,6 +16,11 @@
 //!
 //! What a single node computes is not decided here but by `esker_logical_expr::apply`, which
 //! constant folding uses as well.
+//!
+//! [`CompiledPredicate`]: crate::expression::CompiledPredicate
+//! [`Program`]: crate::expression::Program
+//! [`Program::evaluate`]: crate::expression::Program::evaluate
+//! [`Program::select`]: crate::expression::Program::select
 
 /// From trees to programs.
 mod compile;

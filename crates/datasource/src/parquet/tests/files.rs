@@ -29,7 +29,7 @@ fn the_files_of_a_folder_are_one_table() {
     let source = ParquetSource::open(folder.path()).unwrap();
     source_conformance::check(&source, &shown(&batches, &source)).unwrap();
     let backwards = ["c.parquet", "a.parquet"].map(|name| folder.path().join(name));
-    let source = ParquetSource::open_all(&backwards, ParquetOptions::default()).unwrap();
+    let source = ParquetSource::open_with(backwards, ParquetOptions::default()).unwrap();
     assert_eq!(source.name(), "c");
     assert_eq!(source.properties().statistics.rows.exact(), Some(22));
     let batches = [batches[2].clone(), batches[0].clone()];
@@ -50,7 +50,7 @@ fn files_must_agree() {
             write(&folder, "1.parquet", &first),
             write(&folder, "2.parquet", second),
         ];
-        ParquetSource::open_all(&paths, ParquetOptions::default())
+        ParquetSource::open_with(paths, ParquetOptions::default())
     };
     let check = |second: &RecordBatch, want: &str| {
         let error = open(second).unwrap_err().to_string();
@@ -71,7 +71,7 @@ fn files_must_agree() {
     let nullable = open(&columns(vec![("x", nulls), ("t", texts)])).unwrap();
     assert!(nullable.schema().field(0).unwrap().nullable());
     let none: [PathBuf; 0] = [];
-    assert!(ParquetSource::open_all(&none, ParquetOptions::default()).is_err());
+    assert!(ParquetSource::open_with(none, ParquetOptions::default()).is_err());
     let empty = tempfile::tempdir().unwrap();
     let error = ParquetSource::open(empty.path()).unwrap_err().to_string();
     assert!(error.contains("no file"), "{error}");
