@@ -8,19 +8,22 @@ use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType, TimestampSecondType};
 use arrow::error::ArrowError;
 use esker_datatypes::{Column, Error, Result, ScalarValue};
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
     RowSelectionPolicy,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{Encoding, PageType, Type as PhysicalType};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::chunks::ChunkView;
 use super::footer::{Footer, blame};
+use super::lengths::CheckedRowGroup;
 
 /// A dictionary of more values than this share of the rows is given up: codes would save nothing.
 const ROWS_PER_VALUE: usize = 4;
+/// What is said of a column whose decoder panics.
+const BROKEN: &str = "the bytes of the column broke its decoder";
 
 /// Reads a column of a row group.
 pub(super) struct ColumnReader {
@@ -30,6 +33,9 @@ pub(super) struct ColumnReader {
     data_type: DataType,
     /// How many rows the row group has.
     group_rows: usize,
+    /// How many rows are left, where those of the pages are not known yet to be as many as the row
+    /// group has: of repeated columns that are read whole.
+    left: Option<usize>,
     /// The dictionary as it came, and as views.
     dictionary: Option<(ArrayRef, ArrayRef)>,
 }
@@ -56,6 +62,26 @@ impl ColumnReader {
         let read_as = |metadata: &ArrowReaderMetadata| {
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
             let chunks = chunks.clone();
+            if chunks.has_lengths(column) {
+                let fields = Some(metadata.schema().fields());
+                let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask, fields)
+                    .map_err(blame)?;
+                let row_group = CheckedRowGroup {
+                    metadata: metadata.metadata(),
+                    group: footer.row_group(row_group)?,
+                    chunks: Arc::new(chunks),
+                };
+                let open = || {
+                    let selection = rows.selection.clone();
+                    ParquetRecordBatchReader::try_new_with_row_groups(
+                        &levels,
+                        &row_group,
+                        rows.at_once,
+                        selection,
+                    )
+                };
+                return guarded(BROKEN, open)?.map_err(blame);
+            }
             let mut builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
                     .with_batch_size(rows.at_once)
@@ -65,7 +91,7 @@ impl ColumnReader {
             if let Some(selection) = &rows.selection {
                 builder = builder.with_row_selection(selection.clone());
             }
-            guarded(|| builder.build())?.map_err(blame)
+            guarded(BROKEN, || builder.build())?.map_err(blame)
         };
         let old_times = chunk.is_some_and(|chunk| chunk.column_type() == PhysicalType::INT96);
         let seconds = footer.seconds.as_ref().filter(|_| old_times);
@@ -74,6 +100,7 @@ impl ColumnReader {
             seconds: seconds.map(read_as).transpose()?,
             data_type: field.data_type().clone(),
             group_rows: footer.rows(row_group),
+            left: (chunk.is_none() && rows.selection.is_none()).then(|| footer.rows(row_group)),
             dictionary: None,
         })
     }
@@ -84,6 +111,16 @@ impl ColumnReader {
     /// `Data`.
     pub(super) fn next(&mut self, rows: usize) -> Result<Column> {
         let array = &next_array(&mut self.batches, rows)?;
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(rows);
+            if *left == 0 && guarded(BROKEN, || self.batches.next())?.is_some() {
+                let message = format!(
+                    "the column has more rows than its row group: {}",
+                    self.group_rows
+                );
+                return Err(Error::data(message));
+            }
+        }
         if let Some(seconds) = &mut self.seconds {
             check_nanoseconds(array, &next_array(seconds, rows)?)?;
         }
@@ -138,7 +175,7 @@ impl ColumnReader {
 
 /// The next rows of a reader of one column.
 fn next_array(batches: &mut ParquetRecordBatchReader, rows: usize) -> Result<ArrayRef> {
-    let batch = match guarded(|| batches.next())? {
+    let batch = match guarded(BROKEN, || batches.next())? {
         Some(Ok(batch)) => batch,
         Some(Err(ArrowError::ParquetError(message))) => {
             let message = message.trim_start_matches("Parquet error: ");
@@ -188,9 +225,11 @@ fn check_nanoseconds(nanos: &ArrayRef, seconds: &ArrayRef) -> Result<()> {
 }
 
 /// The decoder panics on some bytes that no writer would write.
-pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .map_err(|_| Error::data("the bytes of the column broke its decoder"))
+///
+/// # Errors
+/// `Data` with this message where it does.
+pub(super) fn guarded<T>(broken: &str, decode: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode)).map_err(|_| Error::data(broken))
 }
 
 /// Which rows a column reader reads, and in which portions.

@@ -6,6 +6,10 @@
 //! one leaves out what the page index rules out ([`pages`]), reads the bytes of the columns that it
 //! needs ([`chunks`]), decodes those of the filters first, each filter in turn ([`filter`]), then the others, for the rows that are left
 //! ([`deliver`]). Columns are decoded one by one ([`column`]) in portions of a batch ([`window`]).
+//!
+//! A file may say anything. What its footer ([`shape`]) and page headers ([`headers`], [`lengths`],
+//! in [`thrift`]) claim is held against the bytes that are there ([`expansion`]) before a decoder
+//! makes room for it, and a decoder that panics is an error of the file.
 
 /// Bloom filters.
 mod bloom;
@@ -17,12 +21,18 @@ mod chunks;
 mod column;
 /// Decoding what is left.
 mod deliver;
+/// What compressed bytes can hold.
+mod expansion;
 /// Files and their contents.
 mod file;
 /// Filtering.
 mod filter;
 /// Footers.
 mod footer;
+/// Page headers.
+mod headers;
+/// Pages that begin with lengths.
+mod lengths;
 /// What a user may set.
 mod options;
 /// Page indexes.
@@ -31,10 +41,14 @@ mod pages;
 mod reader;
 /// Types.
 mod schema;
+/// The shape of footers.
+mod shape;
 /// Pieces of files.
 mod split;
 /// Bounds.
 mod statistics;
+/// Thrift's compact protocol.
+mod thrift;
 /// Portions of a split.
 mod window;
 /// Writing.
