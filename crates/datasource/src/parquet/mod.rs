@@ -103,6 +103,14 @@ const LEAST_ROWS: usize = 32 << 10;
 /// rows are left. Row groups and pages that cannot hold a row that passes are left out. A file that
 /// changes between opening and reading is an error.
 ///
+/// # Broken files
+/// Whatever the bytes are, reading them gives rows or an error that names the file and, where a column
+/// is at fault, the row group and the column; never a panic, and never room for more than the bytes
+/// can stand for. Checksums of pages are checked where there are any; without them, a value that was
+/// changed into another one cannot be told. A few bytes can stand for a great deal: a list of a
+/// billion nulls takes a dozen, and the memory of a billion nulls to read. Columns nested in each
+/// other more than 100 times are not supported.
+///
 /// [Arrow schema]: https://arrow.apache.org/docs/format/Columnar.html
 ///
 /// ```no_run
