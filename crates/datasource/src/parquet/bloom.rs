@@ -8,6 +8,7 @@ use parquet::basic::Type as PhysicalType;
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use super::column::guarded;
 use super::file::OpenFile;
 use super::footer::Tail;
 
@@ -16,8 +17,11 @@ use super::footer::Tail;
 pub(super) fn read(file: &OpenFile, chunk: &ColumnChunkMetaData) -> Option<Sbbf> {
     chunk.bloom_filter_offset()?;
     // One that cannot be read is not needed either.
-    let filter = Sbbf::read_from_column_chunk(chunk, &Tail::unread(file.bytes(), file.len()));
+    let filter = guarded("the Bloom filter broke its decoder", || {
+        Sbbf::read_from_column_chunk(chunk, &Tail::unread(file.bytes(), file.len()))
+    });
     filter
+        .ok()?
         .ok()
         .flatten()
         .filter(|filter| filter.num_blocks() > 0)

@@ -10,6 +10,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::footer::{Footer, fill};
+use super::headers;
 use crate::read_at::ReadAt;
 
 /// Column chunks that lie side by side are read together up to this size.
@@ -26,6 +27,8 @@ struct Loaded {
     /// The columns that are there, by position in the file.
     columns: Vec<usize>,
     blocks: Vec<Block>,
+    /// Those of the columns whose pages begin with lengths.
+    lengths: Vec<usize>,
 }
 
 /// Bytes and where in the file they stand.
@@ -39,7 +42,8 @@ impl RowGroupBytes {
     /// Reads those of the columns that are not there yet, and says how many bytes that were.
     ///
     /// # Errors
-    /// `Io`; `Data` for columns that do not lie within the file.
+    /// `Io`; `Data` for columns that do not lie within the file, or lie on each other, and for pages
+    /// that claim more than they can hold.
     pub(super) fn load(
         &self,
         file: &dyn ReadAt,
@@ -55,16 +59,25 @@ impl RowGroupBytes {
         if absent.is_empty() {
             return Ok(0);
         }
-        let mut ranges = Vec::with_capacity(absent.len());
+        let mut chunks = Vec::with_capacity(absent.len());
         for (leaf, chunk) in footer.row_group(row_group)?.columns().iter().enumerate() {
             let root = footer.plain.parquet_schema().get_column_root_idx(leaf);
             if absent.contains(&root) {
-                let name = chunk.column_path().string();
-                ranges.push(range_of(chunk, len).map_err(|e| e.in_column(name))?);
+                let range = range_of(chunk, len).and_then(|range| loaded.apart(range));
+                let range = range.map_err(|e| in_column(e, chunk))?;
+                chunks.push((range, root, chunk));
+            }
+        }
+        chunks.sort_unstable_by_key(|(range, ..)| (range.start, range.end));
+        for (left, right) in chunks.iter().zip(chunks.get(1..).unwrap_or_default()) {
+            if left.0.end > right.0.start {
+                let name = left.2.column_path().string();
+                let message = format!("the column's bytes are those of '{name}' too");
+                return Err(in_column(Error::data(message), right.2));
             }
         }
         let mut read = 0;
-        for range in merge(ranges) {
+        for range in merge(chunks.iter().map(|(range, ..)| range.clone())) {
             let mut buffer = pool.take((range.end - range.start) as usize);
             fill(file, range.start, &mut buffer)?;
             read += buffer.len() as u64;
@@ -74,6 +87,15 @@ impl RowGroupBytes {
             });
         }
         loaded.blocks.sort_unstable_by_key(|block| block.start);
+        let rows = footer.rows(row_group);
+        for (range, root, chunk) in chunks {
+            let bytes = bytes_of(&loaded.blocks, range.start);
+            let bytes = bytes.and_then(|bytes| bytes.get(..(range.end - range.start) as usize));
+            let checked = headers::check(chunk, bytes.unwrap_or_default(), rows);
+            if checked.map_err(|e| in_column(e, chunk))?.has_lengths {
+                loaded.lengths.push(root);
+            }
+        }
         loaded.columns.extend(absent);
         Ok(read)
     }
@@ -84,6 +106,7 @@ impl RowGroupBytes {
         ChunkView {
             len,
             blocks: loaded.blocks.as_slice().into(),
+            lengths: loaded.lengths.as_slice().into(),
         }
     }
 
@@ -96,6 +119,42 @@ impl RowGroupBytes {
             }
         }
     }
+}
+
+impl Loaded {
+    /// A range of the file of which nothing has been read yet, as nothing of it belongs to another
+    /// column.
+    ///
+    /// # Errors
+    /// `Data` for another one.
+    fn apart(&self, range: Range<u64>) -> Result<Range<u64>> {
+        let overlaps = |block: &Block| {
+            block.start < range.end && range.start < block.start + block.bytes.len() as u64
+        };
+        if self.blocks.iter().any(overlaps) {
+            let message = "the column's bytes are those of another one too";
+            return Err(Error::data(message));
+        }
+        Ok(range)
+    }
+}
+
+fn in_column(error: Error, chunk: &ColumnChunkMetaData) -> Error {
+    error.in_column(chunk.column_path().string())
+}
+
+/// The bytes that are there from `start` on, of blocks in order.
+fn bytes_of(blocks: &[Block], start: u64) -> Option<&[u8]> {
+    let (block, offset) = place_of(blocks, start)?;
+    block.bytes.get(offset..)
+}
+
+/// Which of the blocks, in order, has this place, and where.
+fn place_of(blocks: &[Block], start: u64) -> Option<(&Block, usize)> {
+    let next = blocks.partition_point(|block| block.start <= start);
+    let block = blocks.get(next.checked_sub(1)?)?;
+    let offset = usize::try_from(start - block.start).ok()?;
+    (offset < block.bytes.len()).then_some((block, offset))
 }
 
 /// Where the bytes of a column chunk stand, dictionary included.
@@ -117,10 +176,9 @@ fn range_of(chunk: &ColumnChunkMetaData, len: u64) -> Result<Range<u64>> {
     })
 }
 
-/// Ranges that follow on each other as one.
-fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_unstable_by_key(|range| (range.start, range.end));
-    let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+/// Ranges, in order, that follow on each other as one.
+fn merge(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut merged: Vec<Range<u64>> = Vec::new();
     for range in ranges {
         match merged.last_mut() {
             Some(last) if last.end == range.start && range.end - last.start <= MERGED => {
@@ -137,15 +195,20 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 pub(super) struct ChunkView {
     len: u64,
     blocks: Arc<[Block]>,
+    /// The columns, by position in the file, whose pages begin with lengths.
+    lengths: Arc<[usize]>,
 }
 
 impl ChunkView {
     /// The bytes from `start` on, as far as they are there.
     fn rest(&self, start: u64) -> Option<Bytes> {
-        let next = self.blocks.partition_point(|block| block.start <= start);
-        let block = self.blocks.get(next.checked_sub(1)?)?;
-        let offset = usize::try_from(start - block.start).ok()?;
-        (offset < block.bytes.len()).then(|| block.bytes.slice(offset..))
+        let (block, offset) = place_of(&self.blocks, start)?;
+        Some(block.bytes.slice(offset..))
+    }
+
+    /// Whether the pages of a column (by position in the file) begin with lengths.
+    pub(super) fn has_lengths(&self, column: usize) -> bool {
+        self.lengths.contains(&column)
     }
 }
 
@@ -219,12 +282,12 @@ mod tests {
     #[test]
     fn neighbours_are_read_together() {
         let check = |ranges: &[(u64, u64)], want: &[(u64, u64)]| {
-            let merged = merge(ranges.iter().map(|&(start, end)| start..end).collect());
+            let merged = merge(ranges.iter().map(|&(start, end)| start..end));
             let merged: Vec<(u64, u64)> = merged.iter().map(|r| (r.start, r.end)).collect();
             assert_eq!(merged, want);
         };
         check(&[], &[]);
-        check(&[(5, 9), (0, 5)], &[(0, 9)]);
+        check(&[(0, 5), (5, 9)], &[(0, 9)]);
         check(&[(0, 5), (6, 9)], &[(0, 5), (6, 9)]);
         let full = [(0, MERGED), (MERGED, MERGED + 1)];
         check(&full, &full);
@@ -239,6 +302,7 @@ mod tests {
         let view = ChunkView {
             len: 100,
             blocks: [block(10, "abc"), block(20, "defg")].into(),
+            lengths: [].into(),
         };
         let check = |start, length, want: Option<&str>| {
             let found = view.get_bytes(start, length).ok();

@@ -8,20 +8,23 @@ use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType, TimestampSecondType};
 use arrow::error::ArrowError;
 use esker_datatypes::{Buffers, Column, Error, Result, ScalarValue};
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
     RowSelectionPolicy,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{Encoding, PageType, Type as PhysicalType};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::chunks::{ChunkView, Pool};
 use super::flat::{Decoded, FlatReader, Form};
 use super::footer::{Footer, blame};
+use super::lengths::CheckedRowGroup;
 
 /// A dictionary of more values than this share of the rows is given up: codes would save nothing.
 const ROWS_PER_VALUE: usize = 4;
+/// What is said of a column whose decoder panics.
+const BROKEN: &str = "the bytes of the column broke its decoder";
 
 /// Reads a column of a row group.
 pub(super) struct ColumnReader {
@@ -70,6 +73,26 @@ impl ColumnReader {
         let read_as = |metadata: &ArrowReaderMetadata| {
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
             let chunks = chunks.clone();
+            if chunks.has_lengths(column) {
+                let fields = Some(metadata.schema().fields());
+                let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask, fields)
+                    .map_err(blame)?;
+                let row_group = CheckedRowGroup {
+                    metadata: metadata.metadata(),
+                    group: footer.row_group(row_group)?,
+                    chunks: Arc::new(chunks),
+                };
+                let open = || {
+                    let selection = rows.selection.clone();
+                    ParquetRecordBatchReader::try_new_with_row_groups(
+                        &levels,
+                        &row_group,
+                        rows.at_once,
+                        selection,
+                    )
+                };
+                return guarded(BROKEN, open)?.map_err(blame);
+            }
             let mut builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
                     .with_batch_size(rows.at_once)
@@ -79,13 +102,14 @@ impl ColumnReader {
             if let Some(selection) = &rows.selection {
                 builder = builder.with_row_selection(selection.clone());
             }
-            guarded(|| builder.build())?.map_err(blame)
+            guarded(BROKEN, || builder.build())?.map_err(blame)
         };
         let old_times = chunk.is_some_and(|chunk| chunk.column_type() == PhysicalType::INT96);
         let seconds = footer.seconds.as_ref().filter(|_| old_times);
         Ok(reader(Decoder::Any {
             batches: read_as(if coded { &footer.coded } else { &footer.plain })?,
             seconds: seconds.map(read_as).transpose()?,
+            left: (chunk.is_none() && rows.selection.is_none()).then_some(group_rows),
         }))
     }
 
@@ -100,9 +124,21 @@ impl ColumnReader {
         pool: &mut Pool,
     ) -> Result<Column> {
         let decoded = match &mut self.decoder {
-            Decoder::Flat(flat) => guarded(|| flat.next(rows, buffers, pool))??,
-            Decoder::Any { batches, seconds } => {
+            Decoder::Flat(flat) => guarded(BROKEN, || flat.next(rows, buffers, pool))??,
+            Decoder::Any {
+                batches,
+                seconds,
+                left,
+            } => {
                 let array = next_array(batches, rows)?;
+                if let Some(left) = left {
+                    *left = left.saturating_sub(rows);
+                    if *left == 0 && guarded(BROKEN, || batches.next())?.is_some() {
+                        let of = self.group_rows;
+                        let message = format!("the column has more rows than its row group: {of}");
+                        return Err(Error::data(message));
+                    }
+                }
                 if let Some(seconds) = seconds {
                     check_nanoseconds(&array, &next_array(seconds, rows)?)?;
                 }
@@ -179,7 +215,7 @@ impl ColumnReader {
 
 /// The next rows of a reader of one column.
 fn next_array(batches: &mut ParquetRecordBatchReader, rows: usize) -> Result<ArrayRef> {
-    let batch = match guarded(|| batches.next())? {
+    let batch = match guarded(BROKEN, || batches.next())? {
         Some(Ok(batch)) => batch,
         Some(Err(ArrowError::ParquetError(message))) => {
             let message = message.trim_start_matches("Parquet error: ");
@@ -233,9 +269,11 @@ fn check_nanoseconds(nanos: &ArrayRef, seconds: &ArrayRef) -> Result<()> {
 }
 
 /// The decoder panics on some bytes that no writer would write.
-pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .map_err(|_| Error::data("the bytes of the column broke its decoder"))
+///
+/// # Errors
+/// `Data` with this message where it does.
+pub(super) fn guarded<T>(broken: &str, decode: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode)).map_err(|_| Error::data(broken))
 }
 
 /// Who decodes.
@@ -246,6 +284,9 @@ enum Decoder {
         batches: ParquetRecordBatchReader,
         /// The same rows in seconds, where they are 96-bit timestamps.
         seconds: Option<ParquetRecordBatchReader>,
+        /// How many rows are left, where those of the pages are not known yet to be as many as the
+        /// row group has.
+        left: Option<usize>,
     },
 }
 

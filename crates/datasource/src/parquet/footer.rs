@@ -6,17 +6,23 @@ use arrow::datatypes::SchemaRef as ArrowSchemaRef;
 use bytes::{Buf, Bytes};
 use esker_datatypes::{Error, Result};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
-    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+    ColumnChunkMetaData, FooterTail, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::schema::types::SchemaDescriptor;
 
+use super::column::guarded;
+use super::headers::WIDEST;
 use super::schema::{coded_schema, declared_schema, seconds_schema};
+use super::shape::{self, Checked};
 use crate::read_at::{ReadAt, read_full};
 
 /// How many bytes at the end of a file are read at once: most footers lie in there.
 const TAIL: u64 = 64 << 10;
+
 /// What a file says of itself.
 #[derive(Debug)]
 pub(super) struct Footer {
@@ -48,9 +54,29 @@ impl Footer {
     /// # Errors
     /// See [`read`](Self::read).
     pub(super) fn parse(tail: &Tail<'_>) -> Result<Self> {
-        let metadata = ParquetMetaDataReader::new()
-            .parse_and_finish(tail)
-            .map_err(blame)?;
+        guarded("the footer broke its decoder", || Self::decode(tail))?
+    }
+
+    fn decode(tail: &Tail<'_>) -> Result<Self> {
+        let mut checked = Checked::default();
+        let metadata = match tail.footer()? {
+            Some(bytes) => {
+                checked = shape::check(&bytes)?;
+                ParquetMetaDataReader::decode_metadata(&bytes)
+            }
+            // One that cannot be read: the decoder knows why.
+            None => ParquetMetaDataReader::new().parse_and_finish(tail),
+        };
+        let metadata = metadata.map_err(blame)?;
+        if let Some((row_group, leaf)) = checked.other_type {
+            let leaves = metadata.file_metadata().schema_descr().columns();
+            let path = leaves.get(leaf).map(|leaf| leaf.path().string());
+            return Err(
+                Error::data("the column is of another type than its schema says")
+                    .in_column(path.unwrap_or_default())
+                    .at_row_group(row_group),
+            );
+        }
         let metadata = Arc::new(without_false_dictionaries(metadata)?);
         let mut rows = Vec::with_capacity(metadata.num_row_groups());
         for (i, group) in metadata.row_groups().iter().enumerate() {
@@ -61,6 +87,7 @@ impl Footer {
             let wrong = || Error::data(format!("a row group of {said} rows")).at_row_group(i);
             rows.push(count.ok_or_else(wrong)?);
         }
+        check_widths(metadata.file_metadata().schema_descr(), tail.len)?;
         let (total, said) = (
             rows.iter().sum::<usize>(),
             metadata.file_metadata().num_rows(),
@@ -146,6 +173,24 @@ impl Footer {
     }
 }
 
+/// Even a null of a type of fixed length takes the room of a value.
+///
+/// # Errors
+/// `Data` for values that are longer than the file.
+fn check_widths(schema: &SchemaDescriptor, len: u64) -> Result<()> {
+    for leaf in schema.columns() {
+        let width = match leaf.physical_type() {
+            PhysicalType::FIXED_LEN_BYTE_ARRAY => leaf.type_length(),
+            _ => 0,
+        };
+        if u64::try_from(width).map_or(true, |width| width > len.max(WIDEST)) {
+            let message = format!("values of {width} bytes in a file of {len}");
+            return Err(Error::data(message).in_column(leaf.path().string()));
+        }
+    }
+    Ok(())
+}
+
 /// Old writers say that a dictionary stands at 0, or behind the data, where there is none.
 fn without_false_dictionaries(metadata: ParquetMetaData) -> Result<ParquetMetaData> {
     let is_false = |chunk: &ColumnChunkMetaData| {
@@ -226,6 +271,22 @@ impl<'a> Tail<'a> {
 }
 
 impl Tail<'_> {
+    /// The footer's bytes, without its length; `None` where there is none that could be read.
+    fn footer(&self) -> Result<Option<Bytes>> {
+        let Some((_, end)) = self.bytes.split_last_chunk::<8>() else {
+            return Ok(None);
+        };
+        let Ok(end) = FooterTail::try_new(end) else {
+            return Ok(None);
+        };
+        let length = end.metadata_length();
+        let start = self.len.checked_sub(8 + length as u64);
+        let Some(start) = start.filter(|_| !end.is_encrypted_footer()) else {
+            return Ok(None);
+        };
+        self.get_bytes(start, length).map(Some).map_err(blame)
+    }
+
     /// The footer's bytes, as far as they have been read; all that has been where there is none.
     pub(super) fn end(&self) -> Bytes {
         let length = self.bytes.split_last_chunk::<8>().map(|(_, end)| end);

@@ -6,6 +6,10 @@
 //! one leaves out what the page index rules out ([`pages`]), reads the bytes of the columns that it
 //! needs ([`chunks`]), decodes those of the filters first, each filter in turn ([`filter`]), then the others, for the rows that are left
 //! ([`deliver`]). Columns are decoded one by one ([`column`]) in portions of a batch ([`window`]).
+//!
+//! A file may say anything. What its footer ([`shape`]) and page headers ([`headers`], [`lengths`],
+//! in [`thrift`]) claim is held against the bytes that are there ([`expansion`]) before a decoder
+//! makes room for it, and a decoder that panics is an error of the file.
 
 /// Bloom filters.
 mod bloom;
@@ -17,6 +21,8 @@ mod chunks;
 mod column;
 /// Decoding what is left.
 mod deliver;
+/// What compressed bytes can hold.
+mod expansion;
 /// Files and their contents.
 mod file;
 /// Filtering.
@@ -25,6 +31,10 @@ mod filter;
 mod flat;
 /// Footers.
 mod footer;
+/// Page headers.
+mod headers;
+/// Pages that begin with lengths.
+mod lengths;
 /// What a user may set.
 mod options;
 /// Page indexes.
@@ -33,10 +43,14 @@ mod pages;
 mod reader;
 /// Types.
 mod schema;
+/// The shape of footers.
+mod shape;
 /// Pieces of files.
 mod split;
 /// Bounds.
 mod statistics;
+/// Thrift's compact protocol.
+mod thrift;
 /// Portions of a split.
 mod window;
 /// Writing.
@@ -92,6 +106,14 @@ const LEAST_ROWS: usize = 32 << 10;
 /// that have not changed); then the columns that a query looks at, those of its filters first, and the others only where
 /// rows are left. Row groups and pages that cannot hold a row that passes are left out. A file that
 /// changes between opening and reading is an error.
+///
+/// # Broken files
+/// Whatever the bytes are, reading them gives rows or an error that names the file and, where a column
+/// is at fault, the row group and the column; never a panic, and never room for more than the bytes
+/// can stand for. Checksums of pages are checked where there are any; without them, a value that was
+/// changed into another one cannot be told. A few bytes can stand for a great deal: a list of a
+/// billion nulls takes a dozen, and the memory of a billion nulls to read. Columns nested in each
+/// other more than 100 times are not supported.
 ///
 /// [Arrow schema]: https://arrow.apache.org/docs/format/Columnar.html
 ///

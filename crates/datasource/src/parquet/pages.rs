@@ -39,7 +39,9 @@ pub(super) fn read(
         .with_page_index_policy(PageIndexPolicy::Optional)
         .with_page_index_mask(mask);
     // One that cannot be read is not needed either.
-    let read = guarded(|| reader.read_page_index_and_finish(&Tail::unread(file, len)));
+    let read = guarded("the page index broke its decoder", || {
+        reader.read_page_index_and_finish(&Tail::unread(file, len))
+    });
     read.ok()?.ok()?.1
 }
 

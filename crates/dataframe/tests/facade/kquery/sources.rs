@@ -1,4 +1,4 @@
-//! CSV files, and tables in memory.
+//! CSV and Parquet files, and tables in memory.
 
 use arrow::array::RecordBatch;
 use esker_dataframe::prelude::*;
@@ -10,7 +10,11 @@ use crate::{batch, collect, context, employees, fixture, ints, names, rows};
 fn kquery_24_rows_are_counted_without_reading_a_column() {
     let ctx = context(2);
     let memory = ctx.from_batches([batch([("a", ints([1, 2, 3]))]), batch([("a", ints([4]))])]);
-    for df in [employees(&ctx), memory.unwrap()] {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("employee.parquet");
+    employees(&ctx).write_parquet(&path).unwrap();
+    let parquet = ctx.parquet(&path).unwrap();
+    for df in [employees(&ctx), memory.unwrap(), parquet] {
         let counted = df.agg([len()]);
         assert_eq!(rows(&counted), ["4"]);
         assert_eq!(names(&counted), ["len"]);

@@ -42,7 +42,7 @@ pub(super) fn file(batches: &[RecordBatch], properties: WriterPropertiesBuilder)
 }
 
 /// The table that a file is.
-fn table(bytes: &[u8], options: ParquetOptions) -> ParquetSource {
+pub(super) fn table(bytes: &[u8], options: ParquetOptions) -> ParquetSource {
     let bytes = Arc::new(MemoryReadAt::from(bytes.to_vec()));
     ParquetSource::new(bytes, "t.parquet", options).unwrap()
 }
@@ -216,7 +216,7 @@ fn batches(source: &ParquetSource) -> Vec<Batch> {
 }
 
 /// All rows of a table, as one batch (or none).
-fn read(source: &ParquetSource) -> Vec<RecordBatch> {
+pub(super) fn read(source: &ParquetSource) -> Vec<RecordBatch> {
     let schema = source.schema().to_arrow();
     let batches = batches(source);
     let batches = batches.iter().map(|batch| batch.to_arrow(&schema).unwrap());

@@ -274,7 +274,12 @@ impl RowPredicate for Compare {
     }
 }
 
-fn filter_of(schema: &Arc<Schema>, name: &str, op: CompareOp, value: Column) -> ScanFilter {
+pub(super) fn filter_of(
+    schema: &Arc<Schema>,
+    name: &str,
+    op: CompareOp,
+    value: Column,
+) -> ScanFilter {
     let literal = Expr::Literal(value.as_constant().unwrap().clone());
     let expr = match op {
         CompareOp::Eq => col(name).eq(literal),

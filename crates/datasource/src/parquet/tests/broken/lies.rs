@@ -1,0 +1,347 @@
+//! Pages that lie: what they claim is an error that says where, and no memory is taken for it.
+
+use parquet::basic::{Compression, Encoding};
+
+use super::pages::{Claim, one_column, unsigned};
+use super::{check_error, memory, read};
+
+/// No lie takes more memory than this: the files have less than a thousand bytes, and Brotli's
+/// claims are believed up to a megabyte.
+const MOST: u64 = 4 << 20;
+const NONE: Compression = Compression::UNCOMPRESSED;
+
+/// The file is an error in its column that says this.
+fn check(file: &[u8], want: &str) {
+    let mut found = Ok(0);
+    let bytes = memory(|| found = read(file));
+    let error = found.expect_err(want);
+    check_error(&error, true);
+    let text = error.to_string();
+    assert!(text.contains("in row group 0"), "{text}");
+    assert!(text.contains(want), "{text}, not {want}");
+    assert!(bytes < MOST, "{bytes} bytes: {text}");
+}
+
+fn codecs() -> [Compression; 6] {
+    [
+        Compression::SNAPPY,
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::GZIP(Default::default()),
+        Compression::ZSTD(Default::default()),
+        Compression::BROTLI(Default::default()),
+    ]
+}
+
+/// Four numbers.
+fn numbers() -> Vec<u8> {
+    (0..4i64).flat_map(i64::to_le_bytes).collect()
+}
+
+#[test]
+fn pages_made_by_hand_are_read() {
+    let page = Claim::of(4, Encoding::PLAIN, &numbers());
+    let read = |chunk: &[u8]| read(&one_column("required int64 c", NONE, 4, chunk)).unwrap();
+    assert_eq!(read(&page.data(&numbers())), 4);
+    assert_eq!(read(&page.data_v2([0, 0], &numbers())), 4);
+    // Whatever is behind the last page.
+    assert_eq!(read(&[page.data(&numbers()), vec![0xff; 9]].concat()), 4);
+}
+
+#[test]
+fn lengths_of_pages() {
+    let page = Claim::of(4, Encoding::PLAIN, &numbers());
+    let claim = |codec, uncompressed, compressed, want: &str| {
+        let page = Claim {
+            uncompressed,
+            compressed,
+            ..page
+        };
+        let second = page.data_v2([0, 0], &numbers());
+        for chunk in [page.data(&numbers()), page.dictionary(&numbers()), second] {
+            check(&one_column("required int64 c", codec, 4, &chunk), want);
+        }
+    };
+    let most = i32::MAX.into();
+    for codec in codecs() {
+        claim(codec, most, 32, "cannot hold the 2147483647");
+        claim(codec, -1, 32, "page 0: ");
+        claim(codec, 64, -1, "page 0: ");
+        claim(codec, 64, most, "2147483647 bytes, 32 are left");
+        claim(codec, 1 << 40, 32, "for one of 32 bits");
+    }
+    claim(NONE, 32, most, "2147483647 bytes, 32 are left");
+    claim(NONE, 32, 33, "33 bytes, 32 are left");
+}
+
+#[test]
+fn claims_that_compressed_bytes_make_themselves() {
+    let mut length = Vec::new();
+    unsigned(&mut length, u32::MAX.into());
+    length.extend([0; 28]);
+    let frame = |magic: u32, rest: &[u8]| [&magic.to_le_bytes(), rest].concat();
+    // A frame of 2^40 bytes in one segment, then an empty block; and one that is passed over.
+    let content = frame(0xfd2f_b528, &[0xe0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]);
+    let skipped = frame(0x184d_2a50, &[0xff; 20]);
+    let hadoop = [&[0xff; 4][..], &[0, 0, 0, 20], &[0; 20]].concat();
+    let snappy = (Compression::SNAPPY, length);
+    let zstd = |bytes| (Compression::ZSTD(Default::default()), bytes);
+    // A window of 16 MiB, of which nothing follows.
+    let brotli = (Compression::BROTLI(Default::default()), vec![0x0f; 20]);
+    let old = (Compression::LZ4, hadoop);
+    for (codec, body) in [snappy, zstd(content), zstd(skipped), brotli, old] {
+        let page = Claim {
+            uncompressed: 32,
+            ..Claim::of(4, Encoding::PLAIN, &body)
+        };
+        check(
+            &one_column("required int64 c", codec, 4, &page.data(&body)),
+            "",
+        );
+        let page = Claim {
+            uncompressed: 1 << 30,
+            ..page
+        };
+        let file = one_column("required int64 c", codec, 4, &page.data(&body));
+        check(&file, "cannot hold the 1073741824");
+    }
+}
+
+#[test]
+fn numbers_of_values() {
+    let body = numbers();
+    let claim = |values, want: &str| {
+        let page = Claim::of(values, Encoding::PLAIN, &body);
+        for chunk in [page.data(&body), page.data_v2([0, 0], &body)] {
+            check(&one_column("required int64 c", NONE, 4, &chunk), want);
+        }
+    };
+    claim(i32::MAX.into(), "more rows than its row group: 4");
+    claim(5, "more rows than its row group: 4");
+    claim(3, "fewer rows than its row group: 3 of 4");
+    claim(-4, "cannot hold the -4 values");
+    // The row group lies along.
+    for rows in [5, 1 << 31, u32::MAX.into()] {
+        let most = rows.min(i32::MAX.into());
+        let page = Claim::of(most, Encoding::PLAIN, &body).data(&body);
+        check(&one_column("required int64 c", NONE, rows, &page), "");
+        check(
+            &one_column("optional binary c (UTF8)", NONE, rows, &page),
+            "",
+        );
+    }
+}
+
+#[test]
+fn numbers_of_values_in_dictionaries() {
+    for declared in [
+        "required int32 c",
+        "required int64 c",
+        "required int96 c",
+        "required double c",
+        "required binary c",
+        "required binary c (UTF8)",
+        "required fixed_len_byte_array(8) c",
+    ] {
+        for values in [i32::MAX.into(), 9, -1] {
+            let dictionary = Claim::of(values, Encoding::PLAIN, &numbers());
+            let codes = Claim::of(4, Encoding::RLE_DICTIONARY, &[2, 8, 0]);
+            let chunk = [dictionary.dictionary(&numbers()), codes.data(&[2, 8, 0])].concat();
+            let want = format!("cannot hold the {values} values");
+            check(&one_column(declared, NONE, 4, &chunk), &want);
+        }
+    }
+}
+
+#[test]
+fn codes_wider_than_any_and_beyond_the_dictionary() {
+    let dictionary = Claim::of(4, Encoding::PLAIN, &numbers()).dictionary(&numbers());
+    for codes in [
+        &[255, 8, 0][..],
+        &[33, 8, 0],
+        &[3, 8, 7],
+        &[32, 8, 255, 255, 255, 255],
+        &[],
+    ] {
+        let page = Claim::of(4, Encoding::RLE_DICTIONARY, codes).data(codes);
+        let chunk = [&dictionary[..], &page].concat();
+        check(&one_column("required int64 c", NONE, 4, &chunk), "");
+        // And without a dictionary.
+        check(&one_column("required int64 c", NONE, 4, &page), "");
+    }
+}
+
+#[test]
+fn lengths_of_texts() {
+    for length in [u32::MAX, i32::MAX as u32, 1 << 31, 5] {
+        let body = [&length.to_le_bytes()[..], b"text"].concat();
+        let page = Claim::of(1, Encoding::PLAIN, &body);
+        for declared in ["required binary c (UTF8)", "required binary c"] {
+            check(&one_column(declared, NONE, 1, &page.data(&body)), "");
+            let codes = Claim::of(1, Encoding::RLE_DICTIONARY, &[1, 2, 0]).data(&[1, 2, 0]);
+            let chunk = [page.dictionary(&body), codes].concat();
+            check(&one_column(declared, NONE, 1, &chunk), "");
+        }
+    }
+}
+
+/// Integers packed as differences: what the header says, then one block of equal values.
+fn deltas(block: u64, parts: u64, count: u64, first: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for number in [block, parts, count, first] {
+        unsigned(&mut bytes, number);
+    }
+    bytes.extend([0, 0, 0, 0, 0]);
+    bytes
+}
+
+#[test]
+fn differences() {
+    let texts = [
+        "required binary c (UTF8)",
+        "required fixed_len_byte_array(2) c",
+    ];
+    // Four lengths of two bytes each, and four prefixes of none.
+    let (sound, none) = (deltas(128, 4, 4, 4), deltas(128, 4, 4, 0));
+    let body = [&none[..], &sound, b"aabbccdd"].concat();
+    let page = Claim::of(4, Encoding::DELTA_BYTE_ARRAY, &body);
+    assert_eq!(
+        read(&one_column(texts[0], NONE, 4, &page.data(&body))).unwrap(),
+        4
+    );
+    for count in [5, 1 << 31, 1 << 40, 1 << 62, u64::MAX] {
+        for (block, parts) in [
+            (128, 4),
+            (1 << 31, 4),
+            (1 << 60, 4),
+            (0, 4),
+            (128, 1 << 40),
+            (1 << 7, 0),
+        ] {
+            let lying = deltas(block, parts, count, 4);
+            let second = [&none[..], &lying].concat();
+            for (encoding, body) in [
+                (Encoding::DELTA_LENGTH_BYTE_ARRAY, &lying),
+                (Encoding::DELTA_BYTE_ARRAY, &lying),
+                (Encoding::DELTA_BYTE_ARRAY, &second),
+            ] {
+                for declared in texts {
+                    let page = Claim::of(4, encoding, body);
+                    check(&one_column(declared, NONE, 4, &page.data(body)), "");
+                    let page = page.data_v2([0, 0], body);
+                    check(&one_column(declared, NONE, 4, &page), "");
+                }
+            }
+            let page = Claim::of(4, Encoding::DELTA_BINARY_PACKED, &lying);
+            // Here their number says nothing: there are as many as the page has values.
+            match read(&one_column("required int64 c", NONE, 4, &page.data(&lying))) {
+                Ok(rows) => assert_eq!(rows, 4),
+                Err(error) => check_error(&error, true),
+            }
+        }
+    }
+    // Widths of more bits than integers have, and values that are not there.
+    let mut wide = deltas(128, 4, 4, 4);
+    let end = wide.len() - 4;
+    for width in [64, 65, 255] {
+        wide[end] = width;
+        let page = Claim::of(4, Encoding::DELTA_BINARY_PACKED, &wide);
+        check(
+            &one_column("required int32 c", NONE, 4, &page.data(&wide)),
+            "",
+        );
+        let page = Claim::of(4, Encoding::DELTA_LENGTH_BYTE_ARRAY, &wide);
+        check(&one_column(texts[0], NONE, 4, &page.data(&wide)), "");
+    }
+}
+
+#[test]
+fn levels() {
+    let body = |length: u32| [&length.to_le_bytes()[..], &[8, 1], &numbers()].concat();
+    assert_eq!(
+        read(&one_column(
+            "optional int64 c",
+            NONE,
+            4,
+            &Claim::of(4, Encoding::PLAIN, &body(2)).data(&body(2))
+        ))
+        .unwrap(),
+        4
+    );
+    for length in [u32::MAX, i32::MAX as u32, 99] {
+        let body = body(length);
+        for encoding in [Encoding::PLAIN, Encoding::DELTA_BYTE_ARRAY] {
+            let page = Claim::of(4, encoding, &body).data(&body);
+            let declared = match encoding {
+                Encoding::PLAIN => "optional int64 c",
+                _ => "optional binary c",
+            };
+            check(&one_column(declared, NONE, 4, &page), "");
+        }
+    }
+    let page = Claim::of(4, Encoding::PLAIN, &numbers());
+    let most = i32::MAX.into();
+    for levels in [
+        [most, 0],
+        [0, most],
+        [most, most],
+        [-1, 1],
+        [33, 0],
+        [-8, 0],
+    ] {
+        for codec in [NONE, Compression::SNAPPY] {
+            let page = page.data_v2(levels, &numbers());
+            check(
+                &one_column("optional int64 c", codec, 4, &page),
+                "levels of",
+            );
+        }
+    }
+}
+
+#[test]
+fn lists_that_never_end() {
+    // Four numbers in the page, which says that they are as many as there can be.
+    let body = [
+        &4u32.to_le_bytes()[..],
+        &[0xfe, 0xff, 0xff, 0xff],
+        &4u32.to_le_bytes(),
+        &[8, 1, 8, 1],
+        &numbers(),
+    ]
+    .concat();
+    for encoding in [Encoding::PLAIN, Encoding::DELTA_BINARY_PACKED] {
+        let page = Claim::of(i32::MAX.into(), encoding, &body).data(&body);
+        check(&one_column("repeated int64 c", NONE, 4, &page), "");
+    }
+}
+
+#[test]
+fn widths_of_values() {
+    // Nulls alone, of any width: all of them take the room of values.
+    let nulls = [&2u32.to_le_bytes()[..], &[8, 0]].concat();
+    let page = Claim::of(4, Encoding::PLAIN, &nulls).data(&nulls);
+    for width in [i32::MAX, 1 << 30, 1 << 20] {
+        for repetition in ["optional", "required", "repeated"] {
+            let declared = format!("{repetition} fixed_len_byte_array({width}) c");
+            let mut found = Ok(0);
+            let bytes = memory(|| found = read(&one_column(&declared, NONE, 4, &page)));
+            let error = found.unwrap_err();
+            check_error(&error, false);
+            let text = error.to_string();
+            assert!(text.contains(&format!("values of {width} bytes")), "{text}");
+            assert!(
+                text.contains("in column 'c'") && bytes < MOST,
+                "{text}: {bytes}"
+            );
+        }
+    }
+    // A file that is long enough, but not for its pages.
+    let width = 100_000;
+    let long = [&page[..], &vec![0; width]].concat();
+    let declared = format!("optional fixed_len_byte_array({width}) c");
+    let want = format!("values have {width} bytes");
+    check(&one_column(&declared, NONE, 4, &long), &want);
+    let file = one_column("optional fixed_len_byte_array(1000) c", NONE, 4, &page);
+    assert_eq!(read(&file).unwrap(), 4);
+}
