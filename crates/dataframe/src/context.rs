@@ -81,6 +81,7 @@ impl ExecutionContext {
             without_rules: Vec::new(),
             dictionary_strings: false,
             constant_hash: false,
+            runtime_filters: true,
         }
     }
 
@@ -91,7 +92,8 @@ impl ExecutionContext {
         };
         let planner = Planner::new(builder.batch_size)
             .with_dictionary_strings(builder.dictionary_strings)
-            .with_constant_hash(builder.constant_hash);
+            .with_constant_hash(builder.constant_hash)
+            .with_runtime_filters(builder.runtime_filters);
         Self {
             inner: Arc::new(Inner {
                 pool: WorkerPool::new(builder.threads),
@@ -252,6 +254,7 @@ pub struct ExecutionContextBuilder {
     without_rules: Vec<String>,
     dictionary_strings: bool,
     constant_hash: bool,
+    runtime_filters: bool,
 }
 
 impl ExecutionContextBuilder {
@@ -298,6 +301,13 @@ impl ExecutionContextBuilder {
     /// tables take forever).
     pub fn constant_hash(mut self, on: bool) -> Self {
         self.constant_hash = on;
+        self
+    }
+
+    /// Whether joins tell the scans of their larger sides which keys can find a partner (a
+    /// verification setting: results never change).
+    pub fn runtime_filters(mut self, on: bool) -> Self {
+        self.runtime_filters = on;
         self
     }
 

@@ -7,7 +7,7 @@ use esker_datatypes::{Schema, SchemaRef};
 use esker_logical_expr::tree::{Child, TreeNode};
 use esker_logical_plan::Origin;
 
-use crate::operators::EmptySource;
+use crate::operators::{EmptySource, RuntimeFilters};
 use crate::pipeline::{Operator, Sink, Source, StageSpec};
 
 /// A shared input of a physical plan.
@@ -28,6 +28,21 @@ pub struct PhysicalPlan {
     inputs: Vec<PhysicalChild>,
     schema: SchemaRef,
     origin: Option<Origin>,
+    /// For each column where it comes from; empty when nothing is known.
+    lineage: Lineage,
+}
+
+/// For each column the column of a scan that it is, where that is known.
+pub(crate) type Lineage = Vec<Option<ScanColumn>>;
+
+/// A column of a scan: with nothing between but operators that neither change it nor look at rows
+/// beside its own, nor can fail.
+#[derive(Clone)]
+pub(crate) struct ScanColumn {
+    /// Where the scan takes filters from.
+    pub(crate) filters: RuntimeFilters,
+    /// The column's place among those that the scan reads.
+    pub(crate) column: usize,
 }
 
 /// What a node is to its pipeline.
@@ -72,6 +87,7 @@ impl PhysicalPlan {
             inputs,
             schema,
             origin: None,
+            lineage: Lineage::default(),
         }
     }
 
@@ -80,6 +96,18 @@ impl PhysicalPlan {
     pub fn with_origin(mut self, origin: Option<Origin>) -> Self {
         self.origin = origin;
         self
+    }
+
+    /// The same node, whose columns come from there.
+    #[must_use]
+    pub(crate) fn with_lineage(mut self, lineage: Lineage) -> Self {
+        self.lineage = lineage;
+        self
+    }
+
+    /// The column of a scan that a column is, if rows of it can be dropped there unnoticed.
+    pub(crate) fn scan_column(&self, column: usize) -> Option<&ScanColumn> {
+        self.lineage.get(column)?.as_ref()
     }
 
     /// The node's number in the plan.

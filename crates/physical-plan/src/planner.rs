@@ -4,6 +4,8 @@
 mod aggregate;
 /// Joins.
 mod join;
+/// Where columns come from.
+mod lineage;
 /// Sorts.
 mod sort;
 /// Claims that an input is sorted.
@@ -22,7 +24,7 @@ use crate::expression::{CompiledPredicate, Program};
 use crate::operators::{
     EmptySource, FilterExec, GroupingOptions, LimitExec, ProjectionExec, ScanExec, ScanOptions,
 };
-use crate::plan::{PhysicalPlan, Role};
+use crate::plan::{Lineage, PhysicalPlan, Role};
 
 /// Makes operators of somebody's own [extension nodes](esker_logical_plan::ExtensionNode).
 pub trait ExtensionPlanner: Send + Sync + Debug {
@@ -46,6 +48,7 @@ pub struct Planner {
     batch_size: usize,
     dictionary_strings: bool,
     constant_hash: bool,
+    runtime_filters: bool,
     extensions: Vec<Arc<dyn ExtensionPlanner>>,
 }
 
@@ -56,6 +59,7 @@ impl Planner {
             batch_size: batch_size.max(1),
             dictionary_strings: false,
             constant_hash: false,
+            runtime_filters: true,
             extensions: Vec::new(),
         }
     }
@@ -71,6 +75,13 @@ impl Planner {
     #[must_use]
     pub fn with_constant_hash(mut self, on: bool) -> Self {
         self.constant_hash = on;
+        self
+    }
+
+    /// A verification setting: whether joins give filters to the scans of their probe sides.
+    #[must_use]
+    pub fn with_runtime_filters(mut self, on: bool) -> Self {
+        self.runtime_filters = on;
         self
     }
 
@@ -108,18 +119,23 @@ impl Planner {
         inputs: Vec<PhysicalPlan>,
     ) -> Result<PhysicalPlan> {
         let schema = Arc::clone(node.schema());
+        let mut lineage = Lineage::default();
         let (name, details, role) = match node {
             LogicalPlan::Scan(scan) => {
                 let line = node.line();
                 let details = line.strip_prefix("Scan: ").unwrap_or(&line).to_owned();
-                (
-                    "ScanExec",
-                    details,
-                    Role::Source(Arc::new(self.scan(scan)?)),
-                )
+                let source = self.scan(scan)?;
+                lineage = lineage::of_scan(scan, &source);
+                ("ScanExec", details, Role::Source(Arc::new(source)))
             }
-            LogicalPlan::Filter(filter) => self.filter(filter, &inputs)?,
-            LogicalPlan::Projection(projection) => self.projection(projection, &inputs)?,
+            LogicalPlan::Filter(filter) => {
+                lineage = lineage::of_filter(filter, &inputs)?;
+                self.filter(filter, &inputs)?
+            }
+            LogicalPlan::Projection(projection) => {
+                lineage = lineage::of_projection(projection, &inputs)?;
+                self.projection(projection, &inputs)?
+            }
             LogicalPlan::Aggregate(node) => {
                 aggregate::aggregate(self, node, input_schema(&inputs)?)?
             }
@@ -139,7 +155,9 @@ impl Planner {
                 return self.extension(extension, node, id, &inputs);
             }
         };
-        Ok(PhysicalPlan::new(id, name, details, role, inputs, schema).with_origin(node.origin()))
+        Ok(PhysicalPlan::new(id, name, details, role, inputs, schema)
+            .with_origin(node.origin())
+            .with_lineage(lineage))
     }
 
     fn scan(&self, scan: &Scan) -> Result<ScanExec> {

@@ -22,6 +22,7 @@ pub(crate) fn every_setting() -> impl Iterator<Item = ExecutionContext> {
             .batch_size(batch_size)
             .optimizer(on)
             .constant_hash(!on)
+            .runtime_filters(batch_size > 1)
             .build()
             .unwrap()
     })

@@ -155,6 +155,7 @@ fn report(seed: u64, index: u64, case: Case, setting: Setting, why: &str) {
                 batch_size,
                 dictionary_strings: false,
                 constant_hash: false,
+                runtime_filters: true,
                 ..setting
             };
             if simpler.threads <= setting.threads && fails(&case, simpler).is_some() {

@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) dictionary_strings: bool,
     /// All keys have the same hash.
     pub(crate) constant_hash: bool,
+    /// Joins tell scans which keys they have.
+    pub(crate) runtime_filters: bool,
 }
 
 impl Setting {
@@ -49,6 +51,7 @@ impl Setting {
             batch_size,
             dictionary_strings,
             constant_hash,
+            runtime_filters: turn % 2 == 0,
         }
     }
 
@@ -65,6 +68,7 @@ impl Setting {
                         batch_size,
                         dictionary_strings: all.len() % 3 == 1,
                         constant_hash: all.len() % 5 == 2,
+                        runtime_filters: all.len() % 4 != 3,
                     });
                 }
             }
@@ -83,7 +87,8 @@ impl Setting {
                 .threads(self.threads)
                 .batch_size(self.batch_size)
                 .dictionary_strings(self.dictionary_strings)
-                .constant_hash(self.constant_hash);
+                .constant_hash(self.constant_hash)
+                .runtime_filters(self.runtime_filters);
             if let Optimizing::Without(rule) = self.optimizing {
                 builder = builder.without_rule(rule);
             }
@@ -113,6 +118,9 @@ impl fmt::Display for Setting {
         }
         if self.constant_hash {
             f.write_str(".constant_hash(true)")?;
+        }
+        if !self.runtime_filters {
+            f.write_str(".runtime_filters(false)")?;
         }
         f.write_str(".build()?")
     }

@@ -9,6 +9,8 @@
 mod dense;
 /// Keys in hash tables.
 mod hashed;
+/// Which keys there are.
+mod key_set;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use super::words::Keys;
 use crate::select::chunks::{CHUNK_ROWS, NO_ROW};
 use dense::{Dense, DensePart};
 use hashed::{Hashed, HashedPart};
+
+pub use key_set::KeySet;
 
 /// The bytes that a row takes in a hash table, roughly.
 const HASHED_ROW: usize = 40;

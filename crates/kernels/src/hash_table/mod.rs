@@ -29,7 +29,7 @@ mod width;
 mod words;
 
 pub use group::GroupTable;
-pub use join::{JoinKeys, JoinPart, JoinTable, KeyChunk, Matches, ProbeState};
+pub use join::{JoinKeys, JoinPart, JoinTable, KeyChunk, KeySet, Matches, ProbeState};
 
 /// The seed of the [hashes of rows](crate::hash::hash_rows) that the tables of this module use.
 pub const HASH_SEED: u64 = 0x9216_d5d9_8979_fb1b;

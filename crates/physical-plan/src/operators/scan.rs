@@ -35,6 +35,11 @@ pub struct ScanOptions {
     pub dictionary_strings: bool,
 }
 
+/// Filters that operators above a scan give it while they are planned, and fill while they run.
+///
+/// A scan may ignore them: whoever gives one looks at all rows that come.
+pub(crate) type RuntimeFilters = Arc<Mutex<Vec<ScanFilter>>>;
+
 /// Reads a table: each worker claims a split, reads it to its end, and claims the next.
 ///
 /// The scan is prepared when the first worker opens it. Workers run at most a few splits ahead of
@@ -44,6 +49,7 @@ pub struct ScanOptions {
 pub struct ScanExec {
     source: Arc<dyn TableSource>,
     options: ScanOptions,
+    runtime_filters: RuntimeFilters,
     shared: Arc<Shared>,
 }
 
@@ -70,12 +76,27 @@ impl ScanExec {
         Self {
             source,
             options,
+            runtime_filters: Arc::default(),
             shared: Arc::default(),
         }
     }
 
+    /// See [`ScanOptions::projection`].
+    pub(crate) fn projection(&self) -> &[usize] {
+        &self.options.projection
+    }
+
+    /// Where operators above leave filters.
+    pub(crate) fn runtime_filters(&self) -> &RuntimeFilters {
+        &self.runtime_filters
+    }
+
     fn prepare(&self, cx: &TaskContext) -> Result<Arc<dyn TableScan>> {
-        let options = self.options.clone();
+        let mut options = self.options.clone();
+        let runtime = self.runtime_filters.lock();
+        let runtime = runtime.unwrap_or_else(PoisonError::into_inner).clone();
+        // Behind the others, which may fail on rows that these would drop.
+        options.filters.extend(runtime);
         guarded(|| {
             self.source.scan(ScanRequest {
                 schema: options.schema,

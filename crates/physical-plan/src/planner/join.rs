@@ -1,14 +1,14 @@
 //! Joins: by a hash table where there are keys, by nested loops where there are none.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use esker_datatypes::{Error, Result};
-use esker_logical_plan::{Join, PlanNode, Side};
+use esker_logical_plan::{Join, PlanNode, ScanFilter, Side};
 
-use super::Planner;
+use super::{Planner, lineage};
 use crate::explain::positional;
-use crate::operators::{EquiKeys, HashJoinExec, JoinSpec, NestedLoopJoinExec};
+use crate::operators::{EquiKeys, FilterMaker, HashJoinExec, JoinSpec, NestedLoopJoinExec};
 use crate::plan::PhysicalPlan;
 
 impl Planner {
@@ -31,6 +31,10 @@ impl Planner {
             single: join.single(),
             batch_size: self.batch_size,
         };
+        let mut details = details(join, &spec);
+        if spec.build == Side::Left {
+            inputs.reverse();
+        }
         let (name, role) = if join.on().is_empty() {
             ("NestedLoopJoinExec", NestedLoopJoinExec::role(&spec)?)
         } else {
@@ -39,15 +43,36 @@ impl Planner {
                 nulls_equal: join.nulls_equal(),
                 constant_hash: self.constant_hash,
             };
-            ("HashJoinExec", HashJoinExec::role(&spec, &keys)?)
+            let (role, maker) = HashJoinExec::filtering_role(&spec, &keys)?;
+            if let Some(maker) = maker.filter(|_| self.runtime_filters)
+                && let Some(column) = give_filter(&maker, &inputs)
+            {
+                // Writing to a string does not fail.
+                let _ = write!(details, "; filters=#{column}");
+            }
+            ("HashJoinExec", role)
         };
-        if spec.build == Side::Left {
-            inputs.reverse();
-        }
-        let (details, schema) = (details(join, &spec), Arc::clone(join.schema()));
+        let lineage = lineage::of_join(&spec, &inputs)?;
+        let schema = Arc::clone(join.schema());
         let plan = PhysicalPlan::new(id, name, details, role, inputs, schema);
-        Ok(plan.with_origin(join.origin()))
+        Ok(plan.with_origin(join.origin()).with_lineage(lineage))
     }
+}
+
+/// Gives the scan that the key of the probe side comes from a filter, and says which column that
+/// key is.
+fn give_filter(maker: &FilterMaker, inputs: &[PhysicalPlan]) -> Option<usize> {
+    let [probe, _] = inputs else {
+        return None;
+    };
+    let from = probe.scan_column(maker.key())?;
+    let filter = ScanFilter {
+        expr: None,
+        predicate: maker.filter(from.column),
+    };
+    let filters = from.filters.lock();
+    filters.unwrap_or_else(PoisonError::into_inner).push(filter);
+    Some(maker.key())
 }
 
 /// The side that is kept. The order of the left rows is had by probing with them.

@@ -169,6 +169,27 @@ impl Dense {
         self.starts.is_none()
     }
 
+    /// The word of the first place.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// How many places there are, with these rows.
+    pub(super) fn places(&self, named: &[u32]) -> usize {
+        self.starts
+            .as_ref()
+            .map_or(named.len(), |starts| starts.len() - 1)
+    }
+
+    /// Whether a place has a row.
+    #[inline]
+    pub(super) fn has(&self, named: &[u32], place: usize) -> bool {
+        match &self.starts {
+            None => named[place] != NO_ROW,
+            Some(starts) => starts[place] < starts[place + 1],
+        }
+    }
+
     /// The bytes taken.
     pub(super) fn size(&self) -> usize {
         self.starts.as_ref().map_or(0, Vec::capacity) * size_of::<u32>()

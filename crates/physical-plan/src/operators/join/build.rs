@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esker_datatypes::{Batch, Column, DataType, Error, Order, Result, Schema};
-use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk};
+use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk, KeySet};
 use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, Chunked, chunk_of};
 use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
@@ -266,6 +266,8 @@ impl BuildSink {
             }
             _ => None,
         };
+        let wanted = self.shared.wants_keys.load(Ordering::Relaxed);
+        let keys = table.as_ref().filter(|_| wanted).and_then(KeySet::of);
         let chunks = std::mem::take(&mut building.lengths);
         let mut all = Vec::new();
         if self.keys.is_none() {
@@ -293,6 +295,7 @@ impl BuildSink {
             chunks,
             payload,
             table,
+            keys,
             all,
             marks,
             memory: Held::default(),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use esker_datatypes::{Buffers, Column, DataType, Result, ScalarValue, value_type};
-use esker_kernels::hash_table::JoinTable;
+use esker_kernels::hash_table::{JoinTable, KeySet};
 use esker_kernels::select::chunks::Chunked;
 
 use super::super::held::Held;
@@ -16,6 +16,8 @@ pub(super) struct Built {
     pub(super) payload: Vec<(DataType, Chunked)>,
     /// The rows of each key; none where there are no keys or no rows.
     pub(super) table: Option<JoinTable>,
+    /// The keys there are, where somebody filters by them.
+    pub(super) keys: Option<KeySet>,
     /// All rows in their order, where each is a candidate of each probe row.
     pub(super) all: Vec<u32>,
     /// Which rows have a match; none where nobody asks.
@@ -38,7 +40,8 @@ impl Built {
     pub(super) fn size(&self) -> u64 {
         let payload: usize = self.payload.iter().map(|(_, column)| column.size()).sum();
         let table = self.table.as_ref().map_or(0, JoinTable::size);
-        (payload + table + size_of_val(self.all.as_slice()) + self.marks.size()) as u64
+        let keys = self.keys.as_ref().map_or(0, KeySet::size);
+        (payload + table + keys + size_of_val(self.all.as_slice()) + self.marks.size()) as u64
     }
 
     /// Whether there are no rows.

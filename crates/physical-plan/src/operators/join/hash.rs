@@ -1,17 +1,18 @@
 //! Pairs rows whose keys are equal.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use esker_datatypes::{Batch, Column, Error, Result};
+use esker_datatypes::{Batch, Column, DataType, Error, Result};
 use esker_kernels::hash_table::{JoinKeys, Matches, ProbeState};
 use esker_logical_expr::Expr;
-use esker_logical_plan::Side;
+use esker_logical_plan::{RowPredicate, Side};
 use esker_runtime::TaskContext;
 
 use super::build::{BuildKeys, BuildSink};
 use super::built::Built;
 use super::probe::{Candidates, LocalProbe};
-use super::{JoinSpec, Shared, role};
+use super::{JoinSpec, RuntimeFilter, Shared, role};
 use crate::expression::{Program, ProgramState};
 use crate::pipeline::{LocalOperator, Operator};
 use crate::plan::Role;
@@ -41,6 +42,18 @@ impl HashJoinExec {
     /// Those of compiling keys and condition; `Unsupported` for keys of a type without equality;
     /// `Internal` for pairs of keys of different types.
     pub fn role(spec: &JoinSpec, keys: &EquiKeys) -> Result<Role> {
+        Ok(Self::filtering_role(spec, keys)?.0)
+    }
+
+    /// The same, and what makes filters for the scan of the probe side, where the join has one key,
+    /// which is a column of it, and drops rows without a match.
+    ///
+    /// # Errors
+    /// As [`role`](Self::role).
+    pub(crate) fn filtering_role(
+        spec: &JoinSpec,
+        keys: &EquiKeys,
+    ) -> Result<(Role, Option<FilterMaker>)> {
         let shared = Arc::new(Shared::new(spec, "HashJoinExec")?);
         let left: Vec<&Expr> = keys.on.iter().map(|(left, _)| left).collect();
         let right: Vec<&Expr> = keys.on.iter().map(|(_, right)| right).collect();
@@ -58,7 +71,55 @@ impl HashJoinExec {
             shared: Arc::clone(&shared),
             keys: probe,
         });
-        Ok(role(shared, build, probe))
+        let maker = FilterMaker::new(&shared, spec, keys);
+        Ok((role(shared, build, probe), maker))
+    }
+}
+
+/// Makes filters of the keys that the build side will have.
+pub(crate) struct FilterMaker {
+    shared: Arc<Shared>,
+    /// The key's place among the columns of the probe side.
+    key: usize,
+    data_type: DataType,
+}
+
+impl FilterMaker {
+    fn new(shared: &Arc<Shared>, spec: &JoinSpec, keys: &EquiKeys) -> Option<Self> {
+        let [(left, right)] = keys.on.as_slice() else {
+            return None;
+        };
+        if keys.nulls_equal || keys.constant_hash || !shared.drops_unmatched() {
+            return None;
+        }
+        let key = match spec.build {
+            Side::Left => right,
+            Side::Right => left,
+        };
+        let schema = spec.probe_schema();
+        let key = schema.index_of(key.as_column()?)?;
+        let data_type = schema.field(key)?.data_type().clone();
+        Some(Self {
+            shared: Arc::clone(shared),
+            key,
+            data_type,
+        })
+    }
+
+    /// The key's place among the columns of the probe side.
+    pub(crate) fn key(&self) -> usize {
+        self.key
+    }
+
+    /// A filter of a column that a scan reads, by its place.
+    pub(crate) fn filter(&self, column: usize) -> Arc<dyn RowPredicate> {
+        self.shared.wants_keys.store(true, Ordering::Relaxed);
+        let data_type = self.data_type.clone();
+        Arc::new(RuntimeFilter::new(
+            Arc::clone(&self.shared),
+            column,
+            data_type,
+        ))
     }
 }
 

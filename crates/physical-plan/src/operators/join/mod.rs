@@ -17,9 +17,12 @@ mod pairs;
 mod probe;
 /// Rows of the build side that come last.
 mod rest;
+/// What the scan of the probe side is told.
+mod runtime_filter;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use esker_datatypes::{DataType, Error, Result, SchemaRef};
@@ -32,8 +35,10 @@ use built::Built;
 use filter::PairFilter;
 use rest::RestSource;
 
+pub(crate) use hash::FilterMaker;
 pub use hash::{EquiKeys, HashJoinExec};
 pub use nested_loop::NestedLoopJoinExec;
+use runtime_filter::RuntimeFilter;
 
 /// What a join is to give, whatever way it finds its pairs.
 #[derive(Clone, Debug)]
@@ -113,6 +118,8 @@ struct Shared {
     filter: Option<PairFilter>,
     single: bool,
     batch_size: usize,
+    /// Somebody filters by the keys of the build side.
+    wants_keys: AtomicBool,
     built: OnceLock<Built>,
 }
 
@@ -156,8 +163,18 @@ impl Shared {
             filter,
             single: spec.single,
             batch_size: spec.batch_size.max(1),
+            wants_keys: AtomicBool::new(false),
             built: OnceLock::new(),
         })
+    }
+
+    /// Whether a probe row without a match leaves no trace in the result.
+    fn drops_unmatched(&self) -> bool {
+        match self.emit {
+            Emit::Pairs { padded } => !padded,
+            Emit::Matched | Emit::Nothing => true,
+            Emit::Unmatched => false,
+        }
     }
 
     fn built(&self) -> Result<&Built> {

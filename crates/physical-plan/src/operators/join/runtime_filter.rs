@@ -1,0 +1,125 @@
+//! Filters that a finished build side hands to the scan of the probe side.
+//!
+//! A probe row without a match, where it is not in the result, need not be read in the first place:
+//! of the other columns of such rows nothing is decoded, and row groups whose keys lie elsewhere are
+//! left out. The scan starts when the build side is whole, so that the filter is never about a part
+//! of it; the join looks at all rows that come, so that a filter may keep rows that it could drop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use esker_datatypes::{Batch, Buffers, DataType, Result, Selection};
+use esker_logical_plan::{ColumnStats, PredicateProperties, RowPredicate, Verdict};
+
+use super::Shared;
+
+/// A filter is judged when it has seen so many rows,
+const TRIAL: u64 = 64 << 10;
+/// and given up when it keeps more than one in so many.
+const KEPT: u64 = 2;
+
+/// Keeps the rows whose key the build side of a join has.
+#[derive(Debug)]
+pub(super) struct RuntimeFilter {
+    join: Arc<Shared>,
+    /// The key's place among the columns that the scan reads.
+    columns: [usize; 1],
+    data_type: DataType,
+    tested: AtomicU64,
+    kept: AtomicU64,
+}
+
+impl RuntimeFilter {
+    /// A filter of a column that a scan reads, by a join whose only key it is.
+    pub(super) fn new(join: Arc<Shared>, column: usize, data_type: DataType) -> Self {
+        Self {
+            join,
+            columns: [column],
+            data_type,
+            tested: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it drops rows enough to be worth its while.
+    fn pays(&self) -> bool {
+        let tested = self.tested.load(Ordering::Relaxed);
+        tested < TRIAL || self.kept.load(Ordering::Relaxed) * KEPT <= tested
+    }
+
+    /// The greatest number whose bits as a key are those of the number itself.
+    fn most(&self) -> Option<u64> {
+        Some(match self.data_type {
+            DataType::Int8 => i8::MAX as u64,
+            DataType::Int16 => i16::MAX as u64,
+            DataType::Int32 => i32::MAX as u64,
+            DataType::Int64 => i64::MAX as u64,
+            DataType::UInt8 => u8::MAX.into(),
+            DataType::UInt16 => u16::MAX.into(),
+            DataType::UInt32 => u32::MAX.into(),
+            _ => return None,
+        })
+    }
+}
+
+impl RowPredicate for RuntimeFilter {
+    fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    fn properties(&self) -> PredicateProperties {
+        let mut properties = PredicateProperties::default();
+        properties.dynamic = true;
+        properties
+    }
+
+    fn prune(&self, stats: &dyn ColumnStats) -> Verdict {
+        let Some(built) = self.join.built.get() else {
+            return Verdict::Maybe;
+        };
+        if built.is_empty() {
+            return Verdict::Drop;
+        }
+        let bounds = built.keys.as_ref().and_then(|keys| keys.bounds());
+        let Some((least, greatest)) = bounds.filter(|&(_, last)| Some(last) <= self.most()) else {
+            return Verdict::Maybe;
+        };
+        let [column] = self.columns;
+        let Some(interval) = stats.interval(column) else {
+            return Verdict::Maybe;
+        };
+        let number = |bound: Option<&esker_datatypes::ScalarValue>| bound?.as_i128();
+        let below = number(interval.upper()).is_some_and(|upper| upper < i128::from(least));
+        let above = number(interval.lower()).is_some_and(|lower| lower > i128::from(greatest));
+        if below || above {
+            Verdict::Drop
+        } else {
+            Verdict::Maybe
+        }
+    }
+
+    fn select(
+        &self,
+        batch: &Batch,
+        selection: &mut Selection,
+        buffers: &mut Buffers,
+    ) -> Result<()> {
+        let Some(built) = self.join.built.get() else {
+            return Ok(());
+        };
+        if built.is_empty() {
+            *selection = Selection::none(selection.len());
+            return Ok(());
+        }
+        let Some(keys) = built.keys.as_ref().filter(|_| self.pays()) else {
+            return Ok(());
+        };
+        let [column] = self.columns;
+        let tested = selection.count() as u64;
+        keys.select(batch.column(column)?, selection, buffers)?;
+        self.tested.fetch_add(tested, Ordering::Relaxed);
+        let kept = selection.count() as u64;
+        self.kept.fetch_add(kept, Ordering::Relaxed);
+        Ok(())
+    }
+}

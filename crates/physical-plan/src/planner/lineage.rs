@@ -1,0 +1,97 @@
+//! Which columns of a node are columns of a scan below, so that a filter of one may as well be
+//! applied there.
+//!
+//! What lies between must not notice that rows are missing: it looks at each row alone, and cannot
+//! fail on one.
+
+use std::sync::Arc;
+
+use esker_datatypes::{Result, Schema};
+use esker_logical_expr::Expr;
+use esker_logical_plan::{Filter, JoinType, Projection, Scan, Side};
+
+use crate::expression::Program;
+use crate::operators::{JoinSpec, ScanExec};
+use crate::plan::{Lineage, PhysicalPlan, ScanColumn};
+
+/// The delivered columns. A scan that gives the first rows only would give others.
+pub(super) fn of_scan(scan: &Scan, source: &ScanExec) -> Lineage {
+    if scan.limit().is_some() {
+        return Lineage::default();
+    }
+    let column = |&column: &usize| {
+        Some(ScanColumn {
+            filters: Arc::clone(source.runtime_filters()),
+            column,
+        })
+    };
+    source.projection().iter().map(column).collect()
+}
+
+/// Those of the input.
+pub(super) fn of_filter(filter: &Filter, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+    let [input] = inputs else {
+        return Ok(Lineage::default());
+    };
+    if can_fail(&[filter.predicate()], input.schema())? {
+        return Ok(Lineage::default());
+    }
+    Ok(all_of(input))
+}
+
+/// Those of the input that are computed of nothing else.
+pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+    let [input] = inputs else {
+        return Ok(Lineage::default());
+    };
+    let exprs: Vec<&Expr> = projection.exprs().iter().collect();
+    if can_fail(&exprs, input.schema())? {
+        return Ok(Lineage::default());
+    }
+    let column = |expr: &&Expr| {
+        let at = input.schema().index_of(expr.unaliased().as_column()?)?;
+        input.scan_column(at).cloned()
+    };
+    Ok(exprs.iter().map(column).collect())
+}
+
+/// Those of the probe side, where all rows of the result are rows of it.
+pub(super) fn of_join(spec: &JoinSpec, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+    let [probe, _] = inputs else {
+        return Ok(Lineage::default());
+    };
+    let probed_alone = match (spec.join_type, spec.build) {
+        (JoinType::Inner, Side::Left | Side::Right)
+        | (JoinType::Left | JoinType::Semi | JoinType::Anti, Side::Right)
+        | (JoinType::Right, Side::Left) => true,
+        (JoinType::Left | JoinType::Semi | JoinType::Anti, Side::Left)
+        | (JoinType::Right, Side::Right)
+        | (JoinType::Full, Side::Left | Side::Right) => false,
+    };
+    let fallible = match &spec.filter {
+        Some(filter) => {
+            let fields = [&spec.left, &spec.right];
+            let fields = fields.into_iter().flat_map(|schema| schema.fields());
+            can_fail(&[filter], &fields.cloned().collect::<Schema>())?
+        }
+        None => false,
+    };
+    if !probed_alone || fallible || spec.single {
+        return Ok(Lineage::default());
+    }
+    let mut lineage = Lineage::new();
+    if spec.build == Side::Left {
+        lineage.resize(spec.left.len(), None);
+    }
+    lineage.extend(all_of(probe));
+    Ok(lineage)
+}
+
+fn all_of(input: &PhysicalPlan) -> Lineage {
+    let columns = 0..input.schema().len();
+    columns.map(|at| input.scan_column(at).cloned()).collect()
+}
+
+fn can_fail(exprs: &[&Expr], input: &Schema) -> Result<bool> {
+    Ok(Program::compile(exprs, input)?.is_fallible())
+}
