@@ -15,7 +15,7 @@ use esker_datatypes::{Buffers, Column, Result, ScalarValue, Selection};
 
 use super::civil::add_months;
 use super::truncate::{each_count, overflow};
-use super::unit::{Counts, DAY, Scale};
+use super::unit::{Counts, DAY, Scale, local_day};
 use crate::per_value::per_value;
 use crate::vector::{Input, Operand, same_rows, union_nulls};
 
@@ -116,19 +116,22 @@ fn each_row<T: ArrowPrimitiveType>(
 #[derive(Clone, Copy)]
 enum By {
     Months(i64),
-    Count(i64),
+    /// Of 128 bits, since the sum may fit where this does not.
+    Count(i128),
 }
 
 impl By {
     fn of(step: Step, scale: Scale, amount: i64) -> Option<Self> {
+        let count = |unit: i64, per_unit: i64| {
+            let product = i128::from(amount) * i128::from(unit);
+            product.checked_mul(per_unit.into()).map(Self::Count)
+        };
         Some(match (step, scale) {
             (Step::Months(months), _) => Self::Months(amount.checked_mul(months)?),
-            (Step::Days(days), Scale::Days) => Self::Count(amount.checked_mul(days)?),
-            (Step::Days(days), Scale::Moments { per_second, .. }) => {
-                Self::Count(amount.checked_mul(days)?.checked_mul(DAY * per_second)?)
-            }
+            (Step::Days(days), Scale::Days) => count(days, 1)?,
+            (Step::Days(days), Scale::Moments { per_second, .. }) => count(days, DAY * per_second)?,
             (Step::Seconds(seconds), Scale::Moments { per_second, .. }) => {
-                Self::Count(amount.checked_mul(seconds)?.checked_mul(per_second)?)
+                count(seconds, per_second)?
             }
             // Typing refuses these.
             (Step::Seconds(_), Scale::Days)
@@ -140,13 +143,14 @@ impl By {
 #[inline]
 fn moved(count: i64, scale: Scale, by: By) -> Option<i64> {
     match (by, scale) {
-        (By::Count(by), _) => count.checked_add(by),
+        (By::Count(by), _) => by.checked_add(count.into())?.try_into().ok(),
         (By::Months(months), Scale::Days) => add_months(count, months),
         (By::Months(months), Scale::Moments { per_second, ahead }) => {
             let per_day = DAY * per_second;
-            let day = count.checked_add(ahead)?.div_euclid(per_day);
-            let days = add_months(day, months)?.checked_sub(day)?;
-            count.checked_add(days.checked_mul(per_day)?)
+            let day = local_day(count, per_day, ahead);
+            let days = i128::from(add_months(day, months)?) - i128::from(day);
+            let moved = days * i128::from(per_day) + i128::from(count);
+            moved.try_into().ok()
         }
         (By::Months(_), Scale::TimeOfDay { .. }) => None,
     }

@@ -5,7 +5,7 @@ use arrow::datatypes::{ArrowNativeType, Float64Type, Int32Type};
 use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
 
 use super::civil::{self, Civil, weekday};
-use super::unit::{Counts, DAY, Scale};
+use super::unit::{Counts, DAY, Scale, local_day};
 use crate::per_value::{per_value, with_nulls_of};
 use crate::vector::{Cost, map1};
 
@@ -200,11 +200,8 @@ fn values(
 /// multiplication.
 fn days(counts: &[i64], per_second: i64, ahead: i64, buffers: &mut Buffers) -> Vec<i64> {
     fn each<const PER_DAY: i64>(counts: &[i64], ahead: i64, out: &mut Vec<i64>) {
-        out.extend(counts.iter().map(|&count| match count.checked_add(ahead) {
-            Some(local) => local.div_euclid(PER_DAY),
-            // The last hours that 64 bits hold.
-            None => count.div_euclid(PER_DAY) + ahead.signum(),
-        }));
+        let day = |&count: &i64| local_day(count, PER_DAY, ahead);
+        out.extend(counts.iter().map(day));
     }
     let mut out = buffers.take::<i64>(counts.len());
     match per_second {

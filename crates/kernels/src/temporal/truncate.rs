@@ -8,7 +8,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 
 use super::civil::{civil, weekday};
-use super::unit::{Counts, DAY, Scale, TruncateUnit};
+use super::unit::{Counts, DAY, Scale, TruncateUnit, local_day};
 use crate::parse::days_from_civil;
 use crate::per_value::per_value;
 use crate::vector::{Cost, first_row, map1};
@@ -96,22 +96,28 @@ fn start(unit: TruncateUnit, scale: Scale, count: i64) -> Option<i64> {
     match scale {
         Scale::Days => Some(day_start(unit, count)),
         Scale::Moments { per_second, ahead } => {
-            let local = count.checked_add(ahead)?;
-            let within = |seconds: i64| local.rem_euclid(seconds * per_second);
-            let start = match unit {
-                TruncateUnit::Second => local.checked_sub(within(1))?,
-                TruncateUnit::Minute => local.checked_sub(within(60))?,
-                TruncateUnit::Hour => local.checked_sub(within(3_600))?,
-                TruncateUnit::Day => local.checked_sub(within(DAY))?,
+            let per_day = DAY * per_second;
+            let within = |seconds: i64| {
+                // First of the unit, so that no offset overflows.
+                let unit = seconds * per_second;
+                (count.rem_euclid(unit) + ahead).rem_euclid(unit)
+            };
+            match unit {
+                TruncateUnit::Second => count.checked_sub(within(1)),
+                TruncateUnit::Minute => count.checked_sub(within(60)),
+                TruncateUnit::Hour => count.checked_sub(within(3_600)),
+                TruncateUnit::Day => count.checked_sub(within(DAY)),
                 TruncateUnit::Year
                 | TruncateUnit::Quarter
                 | TruncateUnit::Month
                 | TruncateUnit::Week => {
-                    let per_day = DAY * per_second;
-                    day_start(unit, local.div_euclid(per_day)).checked_mul(per_day)?
+                    let day = local_day(count, per_day, ahead);
+                    // As many days before the start of the own day.
+                    let days = day - day_start(unit, day);
+                    let before = days.checked_mul(per_day)?.checked_add(within(DAY))?;
+                    count.checked_sub(before)
                 }
-            };
-            start.checked_sub(ahead)
+            }
         }
         // Typing refuses times without a date.
         Scale::TimeOfDay { .. } => Some(count),

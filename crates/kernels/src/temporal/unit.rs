@@ -104,6 +104,19 @@ impl Scale {
     }
 }
 
+/// The local day of a moment.
+#[inline]
+pub(super) fn local_day(count: i64, per_day: i64, ahead: i64) -> i64 {
+    match count.checked_add(ahead) {
+        Some(local) => local.div_euclid(per_day),
+        // The last hours that 64 bits hold.
+        None => {
+            let local = i128::from(count) + i128::from(ahead);
+            local.div_euclid(per_day.into()) as i64
+        }
+    }
+}
+
 /// The counts of a temporal array.
 pub(super) enum Counts {
     Narrow(arrow::array::Int32Array),
