@@ -37,7 +37,7 @@ pub(super) fn near(days: i32) -> Civil {
     let day = (days as u32).wrapping_add(EPOCH);
     let quarter_days = 4 * day + 3;
     let century = quarter_days / 146_097;
-    let quarter_days = quarter_days % 146_097 | 3;
+    let quarter_days = (quarter_days % 146_097) | 3;
     let product = 2_939_745 * u64::from(quarter_days);
     let year_of_century = (product >> 32) as u32;
     // From the first of March.

@@ -245,9 +245,9 @@ fn of_civil<D: ArrowNativeType>(
     let thursday = move |day: i64| civil(day - weekday(day) + 3);
     match part {
         DatePart::Year => each!(|d| year(civil(d).year)),
-        DatePart::Quarter => each!(|d| ((civil(d).month + 2) / 3) as i32),
+        DatePart::Quarter => each!(|d| civil(d).month.div_ceil(3) as i32),
         DatePart::Month => each!(|d| civil(d).month as i32),
-        DatePart::Week => each!(|d| ((thursday(d).ordinal + 6) / 7) as i32),
+        DatePart::Week => each!(|d| thursday(d).ordinal.div_ceil(7) as i32),
         DatePart::IsoYear => each!(|d| year(thursday(d).year)),
         DatePart::Day => each!(|d| civil(d).day as i32),
         DatePart::Weekday => each!(|d| weekday(d) as i32),
