@@ -68,24 +68,28 @@ pub(super) struct Text<'a> {
 pub(super) struct Output {
     /// How many buffers the input has.
     shared: usize,
+    /// Whether a view leads into one of them.
+    shares: bool,
     full: Vec<Buffer>,
     bytes: Vec<u8>,
 }
 
 impl Output {
     /// The text as it is.
-    pub(super) fn whole(&self, text: Text<'_>) -> u128 {
+    pub(super) fn whole(&mut self, text: Text<'_>) -> u128 {
+        self.shares |= views::length(text.view) > views::INLINE;
         text.view
     }
 
     /// A part of the text, by bytes. An empty text if there are no such bytes.
     #[inline]
-    pub(super) fn part(&self, text: Text<'_>, part: Range<usize>) -> u128 {
+    pub(super) fn part(&mut self, text: Text<'_>, part: Range<usize>) -> u128 {
         let bytes = text.text.as_bytes().get(part.clone()).unwrap_or_default();
         if bytes.len() <= views::INLINE {
             return make_view(bytes, 0, 0);
         }
         // More than what stands in a view: the whole stands in a buffer.
+        self.shares = true;
         let (buffer, offset) = ((text.view >> 64) as u32, (text.view >> 96) as u32);
         make_view(bytes, buffer, offset + part.start as u32)
     }
@@ -164,6 +168,7 @@ fn map_rows(
     let shared = array.data_buffers();
     let mut output = Output {
         shared: shared.len(),
+        shares: false,
         full: Vec::new(),
         bytes: Vec::new(),
     };
@@ -178,11 +183,26 @@ fn map_rows(
             out[row] = each(row, text, &mut output);
         }
     }
-    let Output { full, bytes, .. } = output;
-    let new = full
-        .into_iter()
-        .chain((!bytes.is_empty()).then(|| Buffer::from_vec(bytes)));
-    let all: Vec<Buffer> = shared.iter().cloned().chain(new).collect();
+    let Output {
+        shares,
+        full,
+        bytes,
+        ..
+    } = output;
+    let mut all: Vec<Buffer> = match (shares, full.is_empty() && bytes.is_empty()) {
+        (true, _) => shared.to_vec(),
+        (false, true) => Vec::new(),
+        // Nothing leads into the input's bytes, which need not stay alive; the numbers of the new
+        // buffers start behind them all the same.
+        (false, false) => shared
+            .iter()
+            .map(|_| Buffer::from_vec(Vec::<u8>::new()))
+            .collect(),
+    };
+    all.extend(full);
+    if !bytes.is_empty() {
+        all.push(Buffer::from_vec(bytes));
+    }
     Ok(Arc::new(StringViewArray::try_new(out.into(), all, nulls)?))
 }
 

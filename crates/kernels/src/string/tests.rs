@@ -353,6 +353,17 @@ fn parts_share_bytes() {
         assert_eq!(part.value(2), &text[2..30]);
         let own: usize = part.data_buffers().iter().map(|buffer| buffer.len()).sum();
         assert!(own <= 3 * text.len(), "{layout} was copied");
+        // What stands in the views keeps no bytes alive.
+        let short = slice(&column, &at(0), Some(&at(2)), &all, &mut Buffers::default());
+        let short = short.unwrap().to_flat();
+        assert!(short.as_string_view().data_buffers().is_empty());
+        let new = upper(&column, &all, &mut Buffers::default())
+            .unwrap()
+            .to_flat();
+        let new = new.as_string_view();
+        assert_eq!(new.value(1), text.to_uppercase());
+        let own: usize = new.data_buffers().iter().map(|buffer| buffer.len()).sum();
+        assert_eq!(own, 3 * text.len());
     }
 }
 
@@ -380,4 +391,55 @@ fn an_escape_needs_something_to_escape() {
         )
         .is_err()
     );
+}
+
+#[test]
+fn lengths_of_ascii_and_of_others() {
+    let check = |texts: &[&str]| {
+        let array: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+        for layout in LAYOUTS {
+            let column = Column::flat(compute::cast(&array, &layout).unwrap());
+            // Backwards, so that views lead back and forth.
+            let back: Vec<u32> = (0..texts.len() as u32).rev().collect();
+            let back = compute::take(
+                &column.to_flat(),
+                &arrow::array::UInt32Array::from(back),
+                None,
+            )
+            .unwrap();
+            let column = match layout {
+                DataType::Utf8View => Column::flat(back),
+                _ => column,
+            };
+            let want: Vec<usize> = self::texts(&column)
+                .into_iter()
+                .map(|text| text.unwrap().chars().count())
+                .collect();
+            let all = Selection::all(texts.len());
+            let got = len_chars(&column, &all, &mut Buffers::default()).unwrap();
+            for (row, want) in want.into_iter().enumerate() {
+                let got = got.value(row).unwrap().as_i128();
+                assert_eq!(got, Some(want as i128), "{layout} {texts:?}");
+            }
+        }
+    };
+    check(&[
+        "",
+        "short",
+        "a text that stands in a buffer",
+        "another one of that kind",
+    ]);
+    check(&[
+        "",
+        "short",
+        "a text that stands in a buffer",
+        "änother one of that kind",
+    ]);
+    check(&[
+        "",
+        "shört",
+        "a text that stands in a buffer",
+        "another one of that kind",
+    ]);
+    check(&["thirteen-byt漢", "a text that stands in a buffer"]);
 }
