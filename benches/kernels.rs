@@ -10,13 +10,17 @@ mod data;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, Int64Array};
+use arrow::array::{
+    Date32Array, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use esker_datatypes::{Buffers, Column, DataType, ScalarValue, Selection};
 use esker_kernels::arith::{self, ArithOp};
 use esker_kernels::cast::{CastMode, cast};
 use esker_kernels::compare::{self, CompareOp};
 use esker_kernels::select;
+use esker_kernels::string::{self, PatternKind, TextPattern};
+use esker_kernels::temporal::{self, DatePart};
 
 const ROWS: usize = 8192;
 
@@ -73,6 +77,14 @@ fn kernels(c: &mut Criterion) {
             });
         });
     }
+    group.bench_function("choose 1 or 0", |b| {
+        let flags = compare::compare(CompareOp::Lt, &ints, &hundred, &all, &mut buffers).unwrap();
+        let zero = Column::constant(ScalarValue::from(0i64), ROWS);
+        b.iter(|| {
+            let out = select::choose(&flags, &hundred, &zero, &DataType::Int64, &mut buffers);
+            buffers.recycle_column(black_box(out.unwrap()));
+        });
+    });
     group.finish();
 }
 
@@ -128,5 +140,66 @@ fn filter(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! { name = benches; config = data::short(); targets = kernels, filter }
+/// Functions of dates and of text.
+fn functions(c: &mut Criterion) {
+    let dates = Column::flat(Arc::new(Date32Array::from_iter_values(
+        (0..ROWS).map(|i| 8_000 + (i as i32 * 7_919) % 2_500),
+    )));
+    let moments = Column::flat(Arc::new(TimestampMicrosecondArray::from_iter_values(
+        (0..ROWS as i64).map(|i| i * 1_234_567_891_011),
+    )));
+    // One row in fifty fits.
+    let comments = Column::flat(Arc::new(StringViewArray::from_iter_values((0..ROWS).map(
+        |i| match i % 50 {
+            0 => format!("the special packages {i} wake among the requests"),
+            _ => format!("furiously final accounts number {i} sleep quickly"),
+        },
+    ))));
+    let all = Selection::all(ROWS);
+    let position = |at: i64| Column::constant(ScalarValue::from(at), ROWS);
+    let mut buffers = Buffers::default();
+
+    let mut group = c.benchmark_group("functions");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    for (kind, column) in [("date", &dates), ("timestamp", &moments)] {
+        for part in [DatePart::Year, DatePart::Month, DatePart::Week] {
+            group.bench_function(format!("{part:?} of {kind}"), |b| {
+                b.iter(|| {
+                    let out = temporal::part(part, column, &all, &mut buffers);
+                    buffers.recycle_column(black_box(out.unwrap()));
+                });
+            });
+        }
+    }
+    let like = PatternKind::Like { escape: None };
+    for (kind, text) in [
+        (like, "%special%requests%"),
+        (like, "the%"),
+        (PatternKind::Contains, "accounts"),
+    ] {
+        group.bench_function(format!("{kind:?} {text}"), |b| {
+            b.iter(|| {
+                let pattern = TextPattern::new(kind, text).unwrap();
+                let out = string::find(&comments, &pattern, &all, &mut buffers);
+                buffers.recycle_column(black_box(out.unwrap()));
+            });
+        });
+    }
+    group.bench_function("slice 0..2", |b| {
+        let (start, end) = (position(0), position(2));
+        b.iter(|| {
+            let out = string::slice(&comments, &start, Some(&end), &all, &mut buffers);
+            buffers.recycle_column(black_box(out.unwrap()));
+        });
+    });
+    group.bench_function("len_chars", |b| {
+        b.iter(|| {
+            let out = string::len_chars(&comments, &all, &mut buffers);
+            buffers.recycle_column(black_box(out.unwrap()));
+        });
+    });
+    group.finish();
+}
+
+criterion_group! { name = benches; config = data::short(); targets = kernels, filter, functions }
 criterion_main!(benches);

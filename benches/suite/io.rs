@@ -31,6 +31,24 @@ pub(crate) const QUERIES: &[Query] = &[
             Ok(t.open("lineitem")?.agg(sums))
         }),
     ),
+    (
+        "i3",
+        Work::Rows(|t| {
+            let sum = |column: &str| col(column).str().len_chars().sum();
+            Ok(t.open("lineitem")?.agg([
+                sum("l_shipmode").alias("a"),
+                sum("l_shipinstruct").alias("b"),
+                sum("l_returnflag").alias("d"),
+            ]))
+        }),
+    ),
+    (
+        "i4",
+        Work::Rows(|t| {
+            let lengths = col("l_comment").str().len_chars();
+            Ok(t.open("lineitem")?.agg([lengths.sum().alias("a")]))
+        }),
+    ),
     ("i5", Work::Rows(|t| t.open("lineitem"))),
     (
         "i6",

@@ -5,21 +5,30 @@ use esker_dataframe::prelude::*;
 use crate::tables::Tables;
 use crate::{Query, Work};
 
-/// Those that are written.
+/// All of them.
 pub(crate) const QUERIES: &[Query] = &[
     ("q01", Work::Rows(q01)),
+    ("q02", Work::Rows(q02)),
     ("q03", Work::Rows(q03)),
     ("q04", Work::Rows(q04)),
     ("q05", Work::Rows(q05)),
     ("q06", Work::Rows(q06)),
+    ("q07", Work::Rows(q07)),
+    ("q08", Work::Rows(q08)),
+    ("q09", Work::Rows(q09)),
     ("q10", Work::Rows(q10)),
     ("q11", Work::Rows(q11)),
     ("q12", Work::Rows(q12)),
+    ("q13", Work::Rows(q13)),
+    ("q14", Work::Rows(q14)),
     ("q15", Work::Rows(q15)),
+    ("q16", Work::Rows(q16)),
     ("q17", Work::Rows(q17)),
     ("q18", Work::Rows(q18)),
     ("q19", Work::Rows(q19)),
+    ("q20", Work::Rows(q20)),
     ("q21", Work::Rows(q21)),
+    ("q22", Work::Rows(q22)),
 ];
 
 /// A day, such as `1994-01-01`.
@@ -62,6 +71,40 @@ fn q01(t: &Tables) -> Result<DataFrame> {
             len().alias("count_order"),
         ])
         .sort(["l_returnflag", "l_linestatus"]))
+}
+
+fn q02(t: &Tables) -> Result<DataFrame> {
+    let brass = col("p_size").eq(15) & col("p_type").str().like("%BRASS");
+    let region = t.open("region")?.filter(col("r_name").eq("EUROPE"));
+    let offers = t
+        .open("part")?
+        .filter(brass)
+        .join(&t.open("partsupp")?, on("p_partkey", "ps_partkey"))
+        .join(&t.open("supplier")?, on("ps_suppkey", "s_suppkey"))
+        .join(&t.open("nation")?, on("s_nationkey", "n_nationkey"))
+        .join(&region, on("n_regionkey", "r_regionkey"));
+    let least = offers
+        .group_by(["p_partkey"])
+        .agg([col("ps_supplycost").min().alias("ps_supplycost")]);
+    let order = [
+        col("s_acctbal").desc(),
+        col("n_name").asc(),
+        col("s_name").asc(),
+        col("p_partkey").asc(),
+    ];
+    Ok(offers
+        .join(&least, Join::semi().on(["p_partkey", "ps_supplycost"]))
+        .select([
+            "s_acctbal",
+            "s_name",
+            "n_name",
+            "p_partkey",
+            "p_mfgr",
+            "s_address",
+            "s_phone",
+            "s_comment",
+        ])
+        .top_k(100, order))
 }
 
 fn q03(t: &Tables) -> Result<DataFrame> {
@@ -120,6 +163,99 @@ fn q06(t: &Tables) -> Result<DataFrame> {
         .agg([(col("l_extendedprice") * col("l_discount"))
             .sum()
             .alias("revenue")]))
+}
+
+fn q07(t: &Tables) -> Result<DataFrame> {
+    let (france, germany) = ("FRANCE", "GERMANY");
+    let nation = |key: &str, name: &str| -> Result<DataFrame> {
+        Ok(t.open("nation")?
+            .filter(col("n_name").is_in([france, germany]))
+            .select([col("n_nationkey").alias(key), col("n_name").alias(name)]))
+    };
+    let lines = t
+        .open("lineitem")?
+        .filter(col("l_shipdate").between(date("1995-01-01"), date("1996-12-31")));
+    let trade = |from: &str, to: &str| col("supp_nation").eq(from) & col("cust_nation").eq(to);
+    Ok(t.open("customer")?
+        .join(
+            &nation("cust_key", "cust_nation")?,
+            on("c_nationkey", "cust_key"),
+        )
+        .join(&t.open("orders")?, on("c_custkey", "o_custkey"))
+        .join(&lines, on("o_orderkey", "l_orderkey"))
+        .join(&t.open("supplier")?, on("l_suppkey", "s_suppkey"))
+        .join(
+            &nation("supp_key", "supp_nation")?,
+            on("s_nationkey", "supp_key"),
+        )
+        .filter(trade(france, germany) | trade(germany, france))
+        .select([
+            col("supp_nation"),
+            col("cust_nation"),
+            col("l_shipdate").dt().year().alias("l_year"),
+            revenue().alias("volume"),
+        ])
+        .group_by(["supp_nation", "cust_nation", "l_year"])
+        .agg([col("volume").sum().alias("revenue")])
+        .sort(["supp_nation", "cust_nation", "l_year"]))
+}
+
+fn q08(t: &Tables) -> Result<DataFrame> {
+    let part = t
+        .open("part")?
+        .filter(col("p_type").eq("ECONOMY ANODIZED STEEL"));
+    let orders = t
+        .open("orders")?
+        .filter(col("o_orderdate").between(date("1995-01-01"), date("1996-12-31")));
+    let region = t.open("region")?.filter(col("r_name").eq("AMERICA"));
+    let customers = t
+        .open("customer")?
+        .join(&t.open("nation")?, on("c_nationkey", "n_nationkey"))
+        .join(&region, on("n_regionkey", "r_regionkey"))
+        .select(["c_custkey"]);
+    let suppliers = t
+        .open("supplier")?
+        .join(&t.open("nation")?, on("s_nationkey", "n_nationkey"))
+        .select([col("s_suppkey"), col("n_name").alias("nation")]);
+    let ours = when(col("nation").eq("BRAZIL"))
+        .then(col("volume"))
+        .otherwise(0);
+    Ok(part
+        .join(&t.open("lineitem")?, on("p_partkey", "l_partkey"))
+        .join(&orders, on("l_orderkey", "o_orderkey"))
+        .join(&customers, on("o_custkey", "c_custkey"))
+        .join(&suppliers, on("l_suppkey", "s_suppkey"))
+        .select([
+            col("o_orderdate").dt().year().alias("o_year"),
+            revenue().alias("volume"),
+            col("nation"),
+        ])
+        .group_by(["o_year"])
+        .agg([(ours.sum() / col("volume").sum()).alias("mkt_share")])
+        .sort(["o_year"]))
+}
+
+fn q09(t: &Tables) -> Result<DataFrame> {
+    let part = t
+        .open("part")?
+        .filter(col("p_name").str().contains("green"));
+    let supplied = Join::inner()
+        .left_on(["l_suppkey", "p_partkey"])
+        .right_on(["ps_suppkey", "ps_partkey"]);
+    Ok(part
+        .join(&t.open("lineitem")?, on("p_partkey", "l_partkey"))
+        .join(&t.open("partsupp")?, supplied)
+        .join(&t.open("supplier")?, on("l_suppkey", "s_suppkey"))
+        .join(&t.open("orders")?, on("l_orderkey", "o_orderkey"))
+        .join(&t.open("nation")?, on("s_nationkey", "n_nationkey"))
+        .select([
+            col("n_name").alias("nation"),
+            col("o_orderdate").dt().year().alias("o_year"),
+            (revenue() - col("ps_supplycost") * col("l_quantity")).alias("amount"),
+        ])
+        .group_by(["nation", "o_year"])
+        .agg([col("amount").sum().alias("sum_profit")])
+        .sort([col("nation").asc(), col("o_year").desc()]))
 }
 
 fn q10(t: &Tables) -> Result<DataFrame> {
@@ -200,6 +336,33 @@ fn q12(t: &Tables) -> Result<DataFrame> {
         .sort(["l_shipmode"]))
 }
 
+fn q13(t: &Tables) -> Result<DataFrame> {
+    let orders = t
+        .open("orders")?
+        .filter(col("o_comment").str().not_like("%special%requests%"));
+    let placed = Join::left().left_on(["c_custkey"]).right_on(["o_custkey"]);
+    Ok(t.open("customer")?
+        .join(&orders, placed)
+        .group_by(["c_custkey"])
+        .agg([col("o_orderkey").count().alias("c_count")])
+        .group_by(["c_count"])
+        .agg([len().alias("custdist")])
+        .sort([col("custdist").desc(), col("c_count").desc()]))
+}
+
+fn q14(t: &Tables) -> Result<DataFrame> {
+    let lines = t
+        .open("lineitem")?
+        .filter(between("l_shipdate", "1995-09-01", "1995-10-01"));
+    let promoted = when(col("p_type").str().like("PROMO%"))
+        .then(revenue())
+        .otherwise(0);
+    let share = lit(100.0) * promoted.sum() / revenue().sum();
+    Ok(lines
+        .join(&t.open("part")?, on("l_partkey", "p_partkey"))
+        .agg([share.alias("promo_revenue")]))
+}
+
 fn q15(t: &Tables) -> Result<DataFrame> {
     let sold = t
         .open("lineitem")?
@@ -220,6 +383,29 @@ fn q15(t: &Tables) -> Result<DataFrame> {
             "total_revenue",
         ])
         .sort(["s_suppkey"]))
+}
+
+fn q16(t: &Tables) -> Result<DataFrame> {
+    let wanted = col("p_brand").neq("Brand#45")
+        & col("p_type").str().not_like("MEDIUM POLISHED%")
+        & col("p_size").is_in([49, 14, 23, 45, 19, 3, 36, 9]);
+    let complaints = t
+        .open("supplier")?
+        .filter(col("s_comment").str().like("%Customer%Complaints%"));
+    let not_in = Join::anti().left_on(["ps_suppkey"]).right_on(["s_suppkey"]);
+    Ok(t.open("part")?
+        .filter(wanted)
+        .join(&t.open("partsupp")?, on("p_partkey", "ps_partkey"))
+        .join(&complaints, not_in)
+        .group_by(["p_brand", "p_type", "p_size"])
+        .agg([col("ps_suppkey").n_unique().alias("supplier_cnt")])
+        .select(["p_brand", "p_type", "p_size", "supplier_cnt"])
+        .sort([
+            col("supplier_cnt").desc(),
+            col("p_brand").asc(),
+            col("p_type").asc(),
+            col("p_size").asc(),
+        ]))
 }
 
 fn q17(t: &Tables) -> Result<DataFrame> {
@@ -288,6 +474,35 @@ fn q19(t: &Tables) -> Result<DataFrame> {
         .agg([revenue().sum().alias("revenue")]))
 }
 
+fn q20(t: &Tables) -> Result<DataFrame> {
+    let forest = t.open("part")?.filter(col("p_name").str().like("forest%"));
+    let shipped = t
+        .open("lineitem")?
+        .filter(in_1994("l_shipdate"))
+        .group_by(["l_partkey", "l_suppkey"])
+        .agg([(col("l_quantity").sum() * 0.5).alias("half")]);
+    let sold = Join::inner()
+        .left_on(["ps_partkey", "ps_suppkey"])
+        .right_on(["l_partkey", "l_suppkey"]);
+    let surplus = t
+        .open("partsupp")?
+        .join(
+            &forest,
+            Join::semi().left_on(["ps_partkey"]).right_on(["p_partkey"]),
+        )
+        .join(&shipped, sold)
+        .filter(col("ps_availqty").gt(col("half")));
+    let nation = t.open("nation")?.filter(col("n_name").eq("CANADA"));
+    Ok(t.open("supplier")?
+        .join(&nation, on("s_nationkey", "n_nationkey"))
+        .join(
+            &surplus,
+            Join::semi().left_on(["s_suppkey"]).right_on(["ps_suppkey"]),
+        )
+        .select(["s_name", "s_address"])
+        .sort(["s_name"]))
+}
+
 fn q21(t: &Tables) -> Result<DataFrame> {
     let lines = t.open("lineitem")?;
     let late = lines.filter(col("l_receiptdate").gt(col("l_commitdate")));
@@ -310,4 +525,30 @@ fn q21(t: &Tables) -> Result<DataFrame> {
         .group_by(["s_name"])
         .agg([len().alias("numwait")])
         .top_k(100, [col("numwait").desc(), col("s_name").asc()]))
+}
+
+fn q22(t: &Tables) -> Result<DataFrame> {
+    let codes = ["13", "31", "23", "29", "30", "18", "17"];
+    let customers = t
+        .open("customer")?
+        .select([
+            col("c_custkey"),
+            col("c_phone").str().slice(0, 2).alias("cntrycode"),
+            col("c_acctbal"),
+        ])
+        .filter(col("cntrycode").is_in(codes));
+    let mean = customers
+        .filter(col("c_acctbal").gt(0.0))
+        .agg([col("c_acctbal").mean().alias("mean")]);
+    let ordered = Join::anti().left_on(["c_custkey"]).right_on(["o_custkey"]);
+    Ok(customers
+        .broadcast(&mean)
+        .filter(col("c_acctbal").gt(col("mean")))
+        .join(&t.open("orders")?, ordered)
+        .group_by(["cntrycode"])
+        .agg([
+            len().alias("numcust"),
+            col("c_acctbal").sum().alias("totacctbal"),
+        ])
+        .sort(["cntrycode"]))
 }

@@ -1,8 +1,8 @@
 //! Calls built-in functions: as methods, on constants, and by name.
 #![expect(clippy::disallowed_macros, reason = "examples print")]
 
-use esker_datatypes::{Result, Schema};
-use esker_functions::{ConditionalExpr, MathExpr, registry};
+use esker_datatypes::{Result, ScalarValue, Schema};
+use esker_functions::{ConditionalExpr, MathExpr, StringExpr, TemporalExpr, registry};
 use esker_logical_expr::{Expr, coerce, col, evaluate_constant, expr_type, lit};
 
 fn main() -> Result<()> {
@@ -17,6 +17,8 @@ fn main() -> Result<()> {
         lit(-7).floor_mod(3),
         lit(-7) % 3,
         lit(-7).abs(),
+        lit("PROMO PLATED TIN").str().like("PROMO%"),
+        lit(ScalarValue::date(10561)).dt().add_months(-22),
     ] {
         let typed = expr_type(&call, &none)?;
         let value = evaluate_constant(&coerce(call.clone(), &none)?.data)?;

@@ -3,8 +3,8 @@
 //! A function is a struct that implements `ScalarFunction` or `AggregateFunction` of
 //! `esker-logical-expr`: its typing, its properties and the call of its kernel or its group states.
 //! Its family's extension trait ([`MathExpr`], [`ConditionalExpr`], [`AggregateExpr`]) makes it a
-//! method of expressions, and [`registry`] finds it by name. Nothing outside a function's file
-//! knows its name.
+//! method of expressions, or one of a namespace of them ([`StringExpr`], [`TemporalExpr`]), and
+//! [`registry`] finds it by name. Nothing outside a function's file knows its name.
 //!
 //! This layer does not know plans, the optimizer, or who calls a function.
 //!
@@ -16,6 +16,10 @@ mod aggregate;
 mod conditional;
 /// Functions of numbers.
 mod math;
+/// Functions of text.
+mod string;
+/// Functions of dates and times.
+mod temporal;
 /// What the tests share.
 #[cfg(test)]
 mod testing;
@@ -27,6 +31,8 @@ use esker_logical_expr::function::{FunctionRegistry, ScalarFunction};
 pub use aggregate::{AggregateExpr, Count, First, Last, NUnique, len};
 pub use conditional::{ConditionalExpr, coalesce};
 pub use math::MathExpr;
+pub use string::{StrNamespace, StringExpr};
+pub use temporal::{DtNamespace, TemporalExpr};
 
 /// All built-in functions, by name.
 ///
@@ -39,7 +45,12 @@ pub use math::MathExpr;
 /// ```
 pub fn registry() -> FunctionRegistry {
     let mut registry = FunctionRegistry::default();
-    let families: [Vec<Arc<dyn ScalarFunction>>; 2] = [math::functions(), conditional::functions()];
+    let families: [Vec<Arc<dyn ScalarFunction>>; 4] = [
+        math::functions(),
+        conditional::functions(),
+        string::functions(),
+        temporal::functions(),
+    ];
     for function in families.into_iter().flatten() {
         registry.register_scalar(function);
     }

@@ -34,6 +34,10 @@ pub mod parse;
 pub mod select;
 /// Sorting: keys that compare as rows do, sorted runs of row ids, and their merging.
 pub mod sort_key;
+/// Text: searching, cutting, changing.
+pub mod string;
+/// Dates and times: their parts, and moving them.
+pub mod temporal;
 /// Fixed-width values: their equality, order and keys.
 pub mod value;
 /// Text and binary values in an arena.
@@ -41,6 +45,8 @@ pub mod views;
 
 /// Bit masks as words.
 mod bits;
+/// Kernels of one column, run once for each distinct value where the encoding allows.
+mod per_value;
 /// What the property tests share.
 #[cfg(test)]
 mod testing;

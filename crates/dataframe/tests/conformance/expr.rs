@@ -1,6 +1,7 @@
 //! Expressions of the cases, prefix lists, as expressions of ours.
 
 use esker_dataframe::prelude::*;
+use esker_functions::{DtNamespace, StrNamespace};
 use serde_json::Value as Json;
 
 use crate::input::scalar;
@@ -51,7 +52,57 @@ pub(crate) fn expr(json: &Json) -> Result<Expr, Stop> {
         ("cast", [x, to]) => expr(x)?.cast(cast_type(to)?),
         ("when", [branches]) => case(branches, None)?,
         ("when", [branches, otherwise]) => case(branches, Some(otherwise))?,
+        (name, [x, rest @ ..]) if name.starts_with("str.") => of_text(name, expr(x)?.str(), rest)?,
+        (name, [x, rest @ ..]) if name.starts_with("dt.") => of_time(name, expr(x)?.dt(), rest)?,
         (name, _) => return Err(Stop::Missing(feature(name).to_owned())),
+    })
+}
+
+/// A function of text.
+fn of_text(name: &str, x: StrNamespace, arguments: &[Json]) -> Result<Expr, Stop> {
+    Ok(match (name, arguments) {
+        ("str.upper", []) => x.upper(),
+        ("str.lower", []) => x.lower(),
+        ("str.title", []) => x.title(),
+        ("str.strip", []) => x.strip(),
+        ("str.len", []) => x.len_chars(),
+        ("str.contains", [wanted]) => x.contains(text(wanted)?),
+        ("str.startswith", [wanted]) => x.starts_with(text(wanted)?),
+        ("str.endswith", [wanted]) => x.ends_with(text(wanted)?),
+        ("str.replace", [old, new]) => x.replace(text(old)?, text(new)?),
+        ("str.slice", [start] | [start, Json::Null]) => x.slice_from(scalar(start)?),
+        ("str.slice", [start, end]) => x.slice(scalar(start)?, scalar(end)?),
+        (name, _) => return Err(Stop::Missing(name.to_owned())),
+    })
+}
+
+/// A function of dates and times.
+fn of_time(name: &str, x: DtNamespace, arguments: &[Json]) -> Result<Expr, Stop> {
+    Ok(match (name, arguments) {
+        ("dt.year", []) => x.year(),
+        ("dt.quarter", []) => x.quarter(),
+        ("dt.month", []) => x.month(),
+        ("dt.week", []) => x.week(),
+        ("dt.day", []) => x.day(),
+        ("dt.weekday", []) => x.weekday(),
+        ("dt.isoweekday", []) => x.iso_weekday(),
+        ("dt.day_of_year", []) => x.day_of_year(),
+        ("dt.hour", []) => x.hour(),
+        ("dt.minute", []) => x.minute(),
+        ("dt.second", []) => x.second(),
+        ("dt.microsecond", []) => x.microsecond(),
+        ("dt.day_name", []) => x.day_name(),
+        ("dt.month_name", []) => x.month_name(),
+        ("dt.date", []) => x.date(),
+        ("dt.time", []) => x.time(),
+        ("dt.epoch_seconds", []) => x.epoch_seconds(),
+        ("dt.truncate", [unit]) => x.truncate(text(unit)?),
+        ("dt.strftime", [format]) => x.strftime(text(format)?),
+        ("dt.add_days", [days]) => x.add_days(scalar(days)?),
+        ("dt.add_hours", [hours]) => x.add_hours(scalar(hours)?),
+        ("dt.add_minutes", [minutes]) => x.add_minutes(scalar(minutes)?),
+        ("dt.add_seconds", [seconds]) => x.add_seconds(scalar(seconds)?),
+        (name, _) => return Err(Stop::Missing(name.to_owned())),
     })
 }
 
@@ -93,9 +144,6 @@ fn feature(name: &str) -> &str {
     match name {
         "over" | "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "cumsum" | "cummax"
         | "cummin" => "windows",
-        _ => match name.split_once('.') {
-            Some((family @ ("str" | "dt"), _)) => family,
-            _ => name,
-        },
+        _ => name,
     }
 }

@@ -1,7 +1,7 @@
 //! Random typed expressions, which mostly do not fail.
 
 use crate::oracle::{
-    ArithOp, CmpOp, Column, Decimal, Expr, Random, Test, Type, Value, random_value,
+    ArithOp, CmpOp, Column, Decimal, Expr, Function, Random, Test, Type, Value, random_value,
 };
 
 /// Types that expressions of the same shape have.
@@ -121,6 +121,22 @@ impl Exprs<'_> {
                 let date = self.expr(Class::Date, depth - 1);
                 Expr::Cast(Box::new(date), Type::Instant, false)
             }
+            Class::Text if self.random.chance(40) => {
+                let ends = (self.random.between(-3, 3), self.random.between(-2, 15));
+                let functions = [
+                    Function::Upper,
+                    Function::Strip,
+                    Function::Slice(ends.0, ends.1),
+                ];
+                let function = *self.random.pick(&functions);
+                Expr::Call(function, self.expr(Class::Text, depth - 1).into())
+            }
+            Class::Date if self.random.chance(40) => {
+                let count = self.random.between(-40, 40);
+                let functions = [Function::AddDays(count), Function::AddMonths(count)];
+                let function = *self.random.pick(&functions);
+                Expr::Call(function, self.expr(Class::Date, depth - 1).into())
+            }
             Class::Text | Class::Date | Class::Instant => self.leaf(class),
         }
     }
@@ -146,7 +162,7 @@ impl Exprs<'_> {
             let left = own.condition(below);
             op(left.into(), own.condition(below).into())
         };
-        match self.random.below(if depth == 0 { 9 } else { 15 }) {
+        match self.random.below(if depth == 0 { 9 } else { 16 }) {
             0..=4 => {
                 let class = self.class();
                 let op = *self.random.pick(&[
@@ -188,6 +204,15 @@ impl Exprs<'_> {
                 Expr::Is(test, self.expr(class, below).into())
             }
             8 => self.leaf(Class::Bool),
+            15 => {
+                let pick = |own: &mut Self, texts: &[&'static str]| *own.random.pick(texts);
+                let function = match self.random.below(3) {
+                    0 => Function::Contains(pick(self, &["a", "", "12", "view holds"])),
+                    1 => Function::StartsWith(pick(self, &["a", "", "\u{e9}", "a longer"])),
+                    _ => Function::Like(pick(self, &["%a%", "_", "%", "a%1", "_t_", "%1_ b%"])),
+                };
+                Expr::Call(function, self.expr(Class::Text, below).into())
+            }
             9..=11 => pair(self, Expr::And),
             12 | 13 => pair(self, Expr::Or),
             _ => Expr::Not(self.condition(below).into()),
@@ -195,7 +220,7 @@ impl Exprs<'_> {
     }
 
     fn int(&mut self, depth: usize) -> Expr {
-        match self.random.below(10) {
+        match self.random.below(12) {
             0..=3 => {
                 let op = *self
                     .random
@@ -214,6 +239,12 @@ impl Exprs<'_> {
                 Expr::arith(op, left, by)
             }
             6 => Expr::Neg(self.expr(Class::Int, depth).into()),
+            10 => Expr::Call(Function::LenChars, self.expr(Class::Text, depth).into()),
+            11 => {
+                let parts = [Function::Year, Function::Month, Function::DayOfYear];
+                let part = *self.random.pick(&parts);
+                Expr::Call(part, self.expr(Class::Date, depth).into())
+            }
             7 => Expr::Abs(self.expr(Class::Int, depth).into()),
             8 => {
                 let text = self.expr(Class::Text, depth);

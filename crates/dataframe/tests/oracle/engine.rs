@@ -7,7 +7,7 @@ use std::sync::Arc;
 use esker_dataframe::prelude::{self as esker, *};
 use esker_logical_plan::MemTable;
 
-use super::expr::{AggFn, ArithOp, CmpOp, Expr, Test};
+use super::expr::{AggFn, ArithOp, CmpOp, Expr, Function, Test};
 use super::plan::{self, Grouping, JoinKind, Plan};
 use super::settings::Setting;
 use super::table::{Table, TableColumn, array};
@@ -189,6 +189,24 @@ pub(crate) fn literal(value: &Value, data_type: Type) -> ScalarValue {
     ScalarValue::from_array(array(&column, std::slice::from_ref(value)).as_ref(), 0).unwrap()
 }
 
+/// The call of a function of one value.
+fn called(function: Function, arg: esker::Expr) -> esker::Expr {
+    match function {
+        Function::Upper => arg.str().upper(),
+        Function::Strip => arg.str().strip(),
+        Function::LenChars => arg.str().len_chars(),
+        Function::Slice(start, end) => arg.str().slice(start, end),
+        Function::Contains(text) => arg.str().contains(text),
+        Function::StartsWith(text) => arg.str().starts_with(text),
+        Function::Like(pattern) => arg.str().like(pattern),
+        Function::Year => arg.dt().year(),
+        Function::Month => arg.dt().month(),
+        Function::DayOfYear => arg.dt().day_of_year(),
+        Function::AddDays(days) => arg.dt().add_days(days),
+        Function::AddMonths(months) => arg.dt().add_months(months),
+    }
+}
+
 /// The expression as the engine has it.
 pub(crate) fn to_expr(expr: &Expr) -> esker::Expr {
     let list = |list: &[Expr]| list.iter().map(to_expr).collect::<Vec<_>>();
@@ -209,6 +227,7 @@ pub(crate) fn to_expr(expr: &Expr) -> esker::Expr {
         }
         Expr::Neg(arg) => -to_expr(arg),
         Expr::Abs(arg) => to_expr(arg).abs(),
+        Expr::Call(function, arg) => called(*function, to_expr(arg)),
         Expr::Cmp(op, left, right) => {
             let (left, right) = (to_expr(left), to_expr(right));
             match op {

@@ -3,8 +3,12 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
+use arrow::array::{AsArray, Date32Array};
+use arrow::compute::{DatePart, date_part};
+use arrow::datatypes::{Date32Type, Int32Type};
+
 use super::aggregate::aggregate;
-use super::expr::{ArithOp, CmpOp, Test};
+use super::expr::{ArithOp, CmpOp, Function, Test};
 use super::relation::{Row, Stop};
 use super::types::Type;
 use super::typing::{Node, Typed};
@@ -57,6 +61,7 @@ pub(crate) fn eval(typed: &Typed, scope: &Scope<'_>) -> Result<Value, Stop> {
                 _ => value,
             }
         }
+        Node::Call(function, arg) => call(*function, &one(arg)?)?,
         Node::Cmp(op, left, right) => compare(*op, &one(left)?, &one(right)?),
         Node::And(left, right) => match one(left)? {
             Value::Bool(false) => Value::Bool(false),
@@ -133,6 +138,66 @@ fn not(value: Value) -> Value {
     match value {
         Value::Bool(value) => Value::Bool(!value),
         other => other,
+    }
+}
+
+/// Text as `std` has it, dates as Arrow does (which is chrono).
+fn call(function: Function, value: &Value) -> Result<Value, Stop> {
+    let part = |days: i32, part: DatePart| {
+        let part = date_part(&Date32Array::from(vec![days]), part).unwrap();
+        Value::Int(part.as_primitive::<Int32Type>().value(0).into())
+    };
+    Ok(match (function, value) {
+        (_, Value::Null) => Value::Null,
+        (Function::Upper, Value::Text(text)) => Value::text(&text.to_uppercase()),
+        (Function::Strip, Value::Text(text)) => Value::text(text.trim()),
+        (Function::LenChars, Value::Text(text)) => Value::Int(text.chars().count() as i128),
+        (Function::Slice(start, end), Value::Text(text)) => {
+            let chars: Vec<char> = text.chars().collect();
+            let len = chars.len() as i64;
+            let at = |at: i64| (if at < 0 { at + len } else { at }).clamp(0, len) as usize;
+            let part = chars.get(at(start)..at(end)).unwrap_or_default();
+            Value::text(&String::from_iter(part))
+        }
+        (Function::Contains(part), Value::Text(text)) => Value::Bool(text.contains(part)),
+        (Function::StartsWith(part), Value::Text(text)) => Value::Bool(text.starts_with(part)),
+        (Function::Like(pattern), Value::Text(text)) => {
+            let chars = |text: &str| text.chars().collect::<Vec<char>>();
+            Value::Bool(like(&chars(text), &chars(pattern)))
+        }
+        (Function::Year, Value::Date(days)) => part(*days, DatePart::Year),
+        (Function::Month, Value::Date(days)) => part(*days, DatePart::Month),
+        // Arrow counts from 1 too.
+        (Function::DayOfYear, Value::Date(days)) => part(*days, DatePart::DayOfYear),
+        (Function::AddDays(by), Value::Date(days)) => {
+            match i64::from(*days)
+                .checked_add(by)
+                .and_then(|days| days.try_into().ok())
+            {
+                Some(days) => Value::Date(days),
+                None => return Stop::fails("a date overflows"),
+            }
+        }
+        (Function::AddMonths(by), Value::Date(days)) => {
+            match Date32Type::add_year_months_opt(*days, by as i32) {
+                Some(days) => Value::Date(days),
+                None => return Stop::fails("a date overflows"),
+            }
+        }
+        (function, value) => return Stop::invalid(format!("{function:?} of {value}")),
+    })
+}
+
+/// `LIKE` by trying everything.
+fn like(text: &[char], pattern: &[char]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['%', rest @ ..] => (0..=text.len()).any(|at| like(&text[at..], rest)),
+        [first, rest @ ..] => {
+            text.first()
+                .is_some_and(|own| *first == '_' || own == first)
+                && like(&text[1..], rest)
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) enum Expr {
     Arith(ArithOp, Box<Expr>, Box<Expr>),
     Neg(Box<Expr>),
     Abs(Box<Expr>),
+    /// Of a text or a date, the other arguments of the function being fixed.
+    Call(Function, Box<Expr>),
     Cmp(CmpOp, Box<Expr>, Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
@@ -37,6 +39,41 @@ pub(crate) enum ArithOp {
     Rem,
     FloorDiv,
     FloorMod,
+}
+
+/// A function of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Function {
+    Upper,
+    Strip,
+    LenChars,
+    Slice(i64, i64),
+    Contains(&'static str),
+    StartsWith(&'static str),
+    Like(&'static str),
+    Year,
+    Month,
+    DayOfYear,
+    AddDays(i64),
+    AddMonths(i64),
+}
+
+impl Function {
+    /// Whether it takes text, not a date.
+    pub(crate) fn of_text(self) -> bool {
+        match self {
+            Self::Upper
+            | Self::Strip
+            | Self::LenChars
+            | Self::Slice(..)
+            | Self::Contains(_)
+            | Self::StartsWith(_)
+            | Self::Like(_) => true,
+            Self::Year | Self::Month | Self::DayOfYear | Self::AddDays(_) | Self::AddMonths(_) => {
+                false
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +145,12 @@ impl Expr {
             Self::Arith(_, a, b) | Self::Cmp(_, a, b) | Self::And(a, b) | Self::Or(a, b) => {
                 vec![a, b]
             }
-            Self::Neg(a) | Self::Abs(a) | Self::Not(a) | Self::Is(_, a) | Self::Cast(a, ..) => {
-                vec![a]
-            }
+            Self::Neg(a)
+            | Self::Abs(a)
+            | Self::Call(_, a)
+            | Self::Not(a)
+            | Self::Is(_, a)
+            | Self::Cast(a, ..) => vec![a],
             Self::In(a, list, _) => std::iter::once(&**a).chain(list).collect(),
             Self::Between(parts, _) => parts.iter().collect(),
             Self::Case(branches, otherwise) => {
@@ -130,9 +170,12 @@ impl Expr {
             Self::Arith(_, a, b) | Self::Cmp(_, a, b) | Self::And(a, b) | Self::Or(a, b) => {
                 Some(if at == 0 { a } else { b })
             }
-            Self::Neg(a) | Self::Abs(a) | Self::Not(a) | Self::Is(_, a) | Self::Cast(a, ..) => {
-                Some(a)
-            }
+            Self::Neg(a)
+            | Self::Abs(a)
+            | Self::Call(_, a)
+            | Self::Not(a)
+            | Self::Is(_, a)
+            | Self::Cast(a, ..) => Some(a),
             Self::In(a, _, _) if at == 0 => Some(a),
             Self::In(_, list, _) => list.get_mut(at - 1),
             Self::Between(parts, _) => parts.get_mut(at),

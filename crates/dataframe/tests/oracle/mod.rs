@@ -52,7 +52,7 @@ mod value;
 pub(crate) use compare::{Judgement, judge, leaves_out};
 pub(crate) use data::{Style, random_column, random_value};
 pub(crate) use engine::{count, literal, open, run, to_expr, to_frame};
-pub(crate) use expr::{AggFn, ArithOp, CmpOp, Expr, Test};
+pub(crate) use expr::{AggFn, ArithOp, CmpOp, Expr, Function, Test};
 pub(crate) use join::columns_of_filter;
 pub(crate) use plan::{Grouping, Join, JoinKind, Plan, SortKey};
 pub(crate) use random::Random;

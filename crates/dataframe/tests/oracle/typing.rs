@@ -1,6 +1,6 @@
 //! Typing: expressions become typed operations over positions (S4, S5).
 
-use super::expr::{AggFn, ArithOp, Expr, Test};
+use super::expr::{AggFn, ArithOp, Expr, Function, Test};
 use super::relation::{Column, Stop};
 use super::types::Type;
 use super::value::Value;
@@ -24,6 +24,7 @@ pub(super) enum Node {
     Arith(ArithOp, Box<Typed>, Box<Typed>),
     Neg(Box<Typed>),
     Abs(Box<Typed>),
+    Call(Function, Box<Typed>),
     Cmp(super::expr::CmpOp, Box<Typed>, Box<Typed>),
     And(Box<Typed>, Box<Typed>),
     Or(Box<Typed>, Box<Typed>),
@@ -68,6 +69,21 @@ pub(crate) fn compile(expr: &Expr, columns: &[Column]) -> Result<Typed, Stop> {
         Expr::Abs(arg) => {
             let arg = one(arg)?.number()?;
             Typed::over(arg.data_type, [&arg], Node::Abs(Box::new(arg.clone())))
+        }
+        Expr::Call(function, arg) => {
+            let takes = match function.of_text() {
+                true => Type::Text,
+                false => Type::Date,
+            };
+            let arg = exact(arg)?.of_type(takes)?;
+            let out = match function {
+                Function::Upper | Function::Strip | Function::Slice(..) => Type::Text,
+                Function::LenChars => Type::INT64,
+                Function::Contains(_) | Function::StartsWith(_) | Function::Like(_) => Type::Bool,
+                Function::Year | Function::Month | Function::DayOfYear => Type::int(32),
+                Function::AddDays(_) | Function::AddMonths(_) => Type::Date,
+            };
+            Typed::new(out, Node::Call(*function, arg.into()))
         }
         Expr::Cmp(op, left, right) => {
             let (left, right) = beside(exact(left)?, exact(right)?)?;

@@ -5,6 +5,8 @@
     reason = "rows are checked against the length of the column before they are read"
 )]
 
+/// One of two columns, row by row.
+mod choose;
 /// Columns in chunks, gathered by row ids.
 pub mod chunks;
 /// One column out of several, row by row.
@@ -25,6 +27,7 @@ use crate::bits::{self, Target};
 use crate::compare::bytes::INLINE;
 use crate::vector::{primitive, same_rows};
 
+pub use choose::choose;
 pub use merge::merge;
 
 /// Only the selected rows, dense. The declared type and the encoding stay: of a dictionary the

@@ -170,3 +170,26 @@ fn branches_of_constant_text_become_a_dictionary() {
     .unwrap();
     assert_eq!(merged.value(2).unwrap().as_i128(), Some(3));
 }
+
+proptest! {
+    #[test]
+    fn one_of_two_columns(
+        (recipes, _) in recipes(3),
+        family in 0..families().len(),
+    ) {
+        for data_type in &families()[family] {
+            let condition = recipes[0].column(&DataType::Boolean);
+            let (value, otherwise) = (recipes[1].column(data_type), recipes[2].column(data_type));
+            let mut buffers = Buffers::default();
+            let chosen = choose(&condition, &value, &otherwise, data_type, &mut buffers).unwrap();
+            let want: Vec<Plain> = (0..condition.len())
+                .map(|row| match Plain::at(&condition, row) {
+                    Plain::Bool(true) => Plain::at(&value, row),
+                    _ => Plain::at(&otherwise, row),
+                })
+                .collect();
+            assert_same(&chosen, &want);
+            assert_eq!(chosen.data_type(), data_type);
+        }
+    }
+}

@@ -8,4 +8,4 @@ mod signature;
 pub use aggregate::{AggregateFunction, AggregateProperties, GroupsAccumulator};
 pub use registry::FunctionRegistry;
 pub use scalar::{Call, FunctionProperties, Monotonicity, ScalarFunction, Volatility};
-pub use signature::{Operand, Signature};
+pub use signature::{Argument, Operand, Signature};

@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use esker_datatypes::{DataType, Error, Result, ScalarValue, is_decimal, is_string, value_type};
+use esker_datatypes::{
+    DataType, Error, Result, ScalarValue, TimeUnit, is_decimal, is_string, value_type,
+};
 
 use crate::typing::{common_operand_type, decimal_operand_types, silently_becomes};
 
@@ -31,6 +33,47 @@ enum Kind {
     Numeric,
     Text,
     Exact(Vec<DataType>),
+    Each(Vec<Argument>),
+}
+
+/// What one argument is; see [`Signature::each`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// A string of any layout, taken as it is.
+    Text,
+    /// A date, a time or a timestamp, taken as it is.
+    DateOrTime,
+    /// Exactly this type, to which others are coerced where that loses nothing.
+    Exact(DataType),
+}
+
+impl Argument {
+    /// The type to which an operand is cast, if it is taken.
+    fn coerce(&self, operand: &Operand) -> Option<DataType> {
+        let own = value_type(&operand.data_type);
+        match self {
+            Self::Text if *own == DataType::Null => Some(DataType::Utf8View),
+            Self::Text => is_string(own).then(|| own.clone()),
+            Self::DateOrTime => match own {
+                DataType::Null => Some(DataType::Timestamp(TimeUnit::Microsecond, None)),
+                DataType::Date32
+                | DataType::Date64
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+                | DataType::Timestamp(_, _) => Some(own.clone()),
+                _ => None,
+            },
+            Self::Exact(wanted) => silently_becomes(operand, wanted).then(|| wanted.clone()),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::DateOrTime => "date or time".to_owned(),
+            Self::Exact(wanted) => wanted.to_string(),
+        }
+    }
 }
 
 impl Signature {
@@ -73,6 +116,15 @@ impl Signature {
         Self {
             count: types.len()..=types.len(),
             kind: Kind::Exact(types),
+        }
+    }
+
+    /// Arguments of different kinds, of which the first `least` must be given.
+    pub fn each(arguments: impl Into<Vec<Argument>>, least: usize) -> Self {
+        let arguments = arguments.into();
+        Self {
+            count: least..=arguments.len(),
+            kind: Kind::Each(arguments),
         }
     }
 
@@ -131,6 +183,14 @@ impl Signature {
                     .map(text)
                     .collect::<Option<_>>()
                     .ok_or_else(|| refuse("text"))
+            }
+            Kind::Each(arguments) => {
+                let pairs = args.iter().zip(arguments);
+                let types = pairs.map(|(operand, argument)| argument.coerce(operand));
+                types.collect::<Option<_>>().ok_or_else(|| {
+                    let wanted = arguments.iter().take(args.len()).map(Argument::name);
+                    refuse(&format!("({})", wanted.collect::<Vec<_>>().join(", ")))
+                })
             }
             Kind::Exact(types) => {
                 let fits = args.iter().zip(types).all(|(a, t)| silently_becomes(a, t));

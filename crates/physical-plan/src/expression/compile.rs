@@ -330,6 +330,18 @@ impl<'s, 'e> Compiler<'s, 'e> {
                 self.restore(tail);
                 self.operands.push(Operand::Register(to));
             }
+            Step::Choose { out } => {
+                let (otherwise, value, condition) = (self.used()?, self.used()?, self.used()?);
+                let (out, to) = (self.shared.facts(out)?.data_type.clone(), self.register());
+                self.emit(Instruction::Choose {
+                    condition,
+                    value,
+                    otherwise,
+                    out,
+                    to,
+                });
+                self.operands.push(Operand::Register(to));
+            }
             Step::KeepCompare { node, op } => {
                 let (right, left) = (self.used()?, self.used()?);
                 self.emit(Instruction::Compare {

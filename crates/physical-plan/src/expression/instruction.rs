@@ -79,6 +79,14 @@ pub(super) enum Instruction {
         out: DataType,
         to: usize,
     },
+    /// Makes the result of a `CASE` of one branch whose values need not be computed.
+    Choose {
+        condition: Operand,
+        value: Operand,
+        otherwise: Operand,
+        out: DataType,
+        to: usize,
+    },
     /// Keeps the rows where a comparison is TRUE; ends when none is left.
     Compare {
         node: Expr,
@@ -129,6 +137,13 @@ impl fmt::Debug for Instruction {
             } => {
                 write!(f, "{to} = merge {values:?} from {height}")
             }
+            Self::Choose {
+                condition,
+                value,
+                otherwise,
+                to,
+                ..
+            } => write!(f, "{to} = {value:?} if {condition:?} else {otherwise:?}"),
             Self::Compare {
                 op, left, right, ..
             } => write!(f, "keep {left:?} {op:?} {right:?}"),

@@ -5,7 +5,7 @@ use esker_datatypes::{
 };
 use esker_kernels::boolean;
 use esker_kernels::compare::{self, CompareOp};
-use esker_kernels::select::merge;
+use esker_kernels::select::{choose, merge};
 use esker_logical_expr::{Cast, Expr, apply};
 
 use super::instruction::{Code, Instruction, Operand};
@@ -102,6 +102,22 @@ impl Run<'_, '_> {
                 to,
             } => {
                 let column = self.merge(values, *height, *total, out)?;
+                self.set(*to, column)?;
+            }
+            Instruction::Choose {
+                condition,
+                value,
+                otherwise,
+                out,
+                to,
+            } => {
+                let (mask, value, otherwise) = (
+                    self.operand(*condition)?,
+                    self.operand(*value)?,
+                    self.operand(*otherwise)?,
+                );
+                let column = choose(&mask, &value, &otherwise, out, self.buffers)?;
+                self.recycle(*condition, mask);
                 self.set(*to, column)?;
             }
             Instruction::Compare {

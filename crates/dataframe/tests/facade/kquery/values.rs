@@ -283,3 +283,32 @@ fn kquery_36_casts() {
         ["NULL"]
     );
 }
+
+#[test]
+fn kquery_38_dates() {
+    let days = [10470, 10500, 10531, 10561];
+    let columns = batch([
+        ("id", ints([1, 2, 3, 4])),
+        ("ship_date", Arc::new(Date32Array::from(days.to_vec()))),
+    ]);
+    let df = context(1).from_batches([columns]).unwrap();
+    let last = lit(ScalarValue::date(10561)).dt().add_days(-68);
+    let shipped = df.filter(col("ship_date").lt_eq(last));
+    assert_eq!(rows(&shipped.select(["id"])), ["1"]);
+    // The bound is computed once, when the query is planned.
+    assert!(optimized_text(&shipped).contains("#ship_date <= Date32('1998-09-24')"));
+    let due = df.select([
+        col("ship_date").dt().add_days(30).alias("due"),
+        col("ship_date").dt().year().alias("year"),
+    ]);
+    assert_eq!(types(&due), [DataType::Date32, DataType::Int32]);
+    assert_eq!(
+        rows(&due),
+        [
+            "1998-10-01,1998",
+            "1998-10-31,1998",
+            "1998-12-01,1998",
+            "1998-12-31,1998"
+        ]
+    );
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::datatypes::DataType;
 
-use crate::oracle::{AggFn, ArithOp, CmpOp, Expr, Test, Type, Value};
+use crate::oracle::{AggFn, ArithOp, CmpOp, Expr, Function, Test, Type, Value};
 
 /// The expression as a call.
 pub(super) fn expr(own: &Expr) -> String {
@@ -26,6 +26,7 @@ pub(super) fn expr(own: &Expr) -> String {
         }
         Expr::Neg(arg) => format!("(-{})", expr(arg)),
         Expr::Abs(arg) => method(arg, "abs()"),
+        Expr::Call(function, arg) => method(arg, &call(*function)),
         Expr::Cmp(op, left, right) => {
             let name = match op {
                 CmpOp::Eq => "eq",
@@ -89,6 +90,24 @@ pub(super) fn expr(own: &Expr) -> String {
                 AggFn::Last(nulls) => format!("Last::new().ignore_nulls({nulls}).of({arg})"),
             }
         }
+    }
+}
+
+/// The call of a function of one value.
+fn call(function: Function) -> String {
+    match function {
+        Function::Upper => "str().upper()".to_owned(),
+        Function::Strip => "str().strip()".to_owned(),
+        Function::LenChars => "str().len_chars()".to_owned(),
+        Function::Slice(start, end) => format!("str().slice({start}, {end})"),
+        Function::Contains(text) => format!("str().contains({text:?})"),
+        Function::StartsWith(text) => format!("str().starts_with({text:?})"),
+        Function::Like(pattern) => format!("str().like({pattern:?})"),
+        Function::Year => "dt().year()".to_owned(),
+        Function::Month => "dt().month()".to_owned(),
+        Function::DayOfYear => "dt().day_of_year()".to_owned(),
+        Function::AddDays(days) => format!("dt().add_days({days}i64)"),
+        Function::AddMonths(months) => format!("dt().add_months({months}i64)"),
     }
 }
 

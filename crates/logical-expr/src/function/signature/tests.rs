@@ -101,15 +101,45 @@ fn arguments_are_coerced() {
     );
     check(
         Signature::exact([T::Int64, T::Utf8View]),
-        &[int, text.clone()],
+        &[int.clone(), text.clone()],
         Ok(&[T::Int64, T::Utf8View]),
     );
     check(Signature::exact([T::Int8]), &[one()], Ok(&[T::Int8]));
     check(
         Signature::exact([T::Int8]),
-        &[long],
+        from_ref(&long),
         Err("f() takes (Int8), not (Int64)"),
     );
     let dictionary = T::Dictionary(Box::new(T::Int32), Box::new(T::Utf8));
     check(Signature::text(1..=1), &[of(&dictionary)], Ok(&[T::Utf8]));
+    let moved = || {
+        let arguments = [
+            Argument::DateOrTime,
+            Argument::Exact(T::Int64),
+            Argument::Text,
+        ];
+        Signature::each(arguments, 2)
+    };
+    let (date, null) = (of(&T::Date32), literal(ScalarValue::null(&T::Null)));
+    check(moved(), &[date.clone(), one()], Ok(&[T::Date32, T::Int64]));
+    check(
+        moved(),
+        &[null.clone(), int.clone(), null],
+        Ok(&[
+            T::Timestamp(TimeUnit::Microsecond, None),
+            T::Int64,
+            T::Utf8View,
+        ]),
+    );
+    check(
+        moved(),
+        &[date.clone(), literal(1.5f64.into())],
+        Err("f() takes (date or time, Int64), not (Date32, Float64)"),
+    );
+    check(
+        moved(),
+        &[long, int, text],
+        Err("f() takes (date or time, Int64, text), not (Int64, Int8, Utf8)"),
+    );
+    check(moved(), &[date], Err("f() takes 2 to 3 arguments, not 1"));
 }

@@ -45,6 +45,8 @@ pub(super) enum Step<'e> {
     CaseElseDone,
     /// After everything.
     CaseClose { out: &'e Expr },
+    /// After the condition of a `CASE` of one branch and its two values.
+    Choose { out: &'e Expr },
     /// Keep the rows where a comparison is TRUE.
     KeepCompare { node: &'e Expr, op: CompareOp },
     /// Keep the rows where a value lies between two others.
@@ -206,8 +208,22 @@ fn apply_steps<'t>(node: &'t Expr, steps: &mut Vec<Step<'t>>) {
     steps.push(Step::Apply { node, args });
 }
 
+/// Whether there is nothing to compute: then no row needs to be spared.
+fn is_leaf(expr: &Expr) -> bool {
+    matches!(expr.unaliased(), Expr::Column(_) | Expr::Literal(_))
+}
+
 /// The steps of a `CASE`. One in the `ELSE` of another is more branches of that.
 fn case_steps<'t>(node: &'t Expr, case: &'t Case, tail: bool, steps: &mut Vec<Step<'t>>) {
+    if let ([(condition, value)], Some(otherwise)) = (case.branches.as_slice(), &case.otherwise)
+        && is_leaf(value)
+        && is_leaf(otherwise)
+    {
+        let value_of = |expr| Step::Value { expr, tail: false };
+        steps.extend([condition, value, otherwise].map(|child| value_of(&**child)));
+        steps.push(Step::Choose { out: node });
+        return;
+    }
     steps.push(Step::CaseOpen { tail });
     let mut case = case;
     loop {
