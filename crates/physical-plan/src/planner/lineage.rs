@@ -55,8 +55,12 @@ pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) ->
     Ok(exprs.iter().map(column).collect())
 }
 
-/// Those of the probe side, where all rows of the result are rows of it.
-pub(super) fn of_join(spec: &JoinSpec, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+/// Those of the probe side, where all rows of the result are rows of it. `on` are the keys.
+pub(super) fn of_join(
+    spec: &JoinSpec,
+    on: &[(Expr, Expr)],
+    inputs: &[PhysicalPlan],
+) -> Result<Lineage> {
     let [probe, _] = inputs else {
         return Ok(Lineage::default());
     };
@@ -76,6 +80,11 @@ pub(super) fn of_join(spec: &JoinSpec, inputs: &[PhysicalPlan]) -> Result<Lineag
         }
         None => false,
     };
+    let keys: Vec<&Expr> = match spec.build {
+        Side::Left => on.iter().map(|(_, right)| right).collect(),
+        Side::Right => on.iter().map(|(left, _)| left).collect(),
+    };
+    let fallible = fallible || can_fail(&keys, probe.schema())?;
     if !probed_alone || fallible || spec.single {
         return Ok(Lineage::default());
     }

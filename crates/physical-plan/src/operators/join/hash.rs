@@ -7,7 +7,7 @@ use esker_datatypes::{Batch, Column, DataType, Error, Result};
 use esker_kernels::hash_table::{JoinKeys, Matches, ProbeState};
 use esker_logical_expr::Expr;
 use esker_logical_plan::{RowPredicate, Side};
-use esker_runtime::TaskContext;
+use esker_runtime::{Reservation, TaskContext};
 
 use super::build::{BuildKeys, BuildSink};
 use super::built::Built;
@@ -140,12 +140,13 @@ fn check_types(probe: &Program, build: &Program) -> Result<()> {
 }
 
 impl Operator for HashJoinExec {
-    fn open(&self, _cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
+    fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
         let candidates = Lookup {
             keys: Arc::clone(&self.keys),
             program: ProgramState::default(),
             probe: ProbeState::default(),
             found: Matches::default(),
+            memory: cx.query.memory().reserve(self.shared.name),
         };
         Ok(Box::new(LocalProbe::new(
             Arc::clone(&self.shared),
@@ -160,6 +161,8 @@ struct Lookup {
     probe: ProbeState,
     /// The build rows of each selected row; empty when there are none at all.
     found: Matches,
+    /// What is remembered of dictionaries.
+    memory: Reservation,
 }
 
 impl Candidates for Lookup {
@@ -174,6 +177,10 @@ impl Candidates for Lookup {
         let columns: Vec<&Column> = keys.iter().collect();
         let (state, found) = (&mut self.probe, &mut self.found);
         table.probe(&columns, selection, state, buffers, found)?;
+        let remembered = state.size() as u64;
+        if remembered != self.memory.size() {
+            self.memory.try_resize(remembered)?;
+        }
         keys.into_iter().for_each(|key| buffers.recycle_column(key));
         Ok(())
     }
