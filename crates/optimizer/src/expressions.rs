@@ -8,8 +8,8 @@ use esker_datatypes::{
     DataType, Field, Result, Schema, SchemaRef, is_binary, is_string, value_type,
 };
 use esker_logical_expr::function::Volatility;
-use esker_logical_expr::tree;
-use esker_logical_expr::{Alias, Expr, Interval, UnaryOp, cannot_fail};
+use esker_logical_expr::tree::{self, Visit};
+use esker_logical_expr::{Alias, BinaryOp, Expr, Interval, UnaryOp, cannot_fail};
 use esker_logical_plan::LogicalPlan;
 
 /// The columns that the expressions of a node are over.
@@ -135,6 +135,26 @@ pub(crate) fn compare_as_they_are(left: &DataType, right: &DataType) -> bool {
     l == r || (is_string(l) && is_string(r)) || (is_binary(l) && is_binary(r))
 }
 
+/// Joins terms with `OR`, from the left; `None` for no terms.
+pub(crate) fn any_of(terms: impl IntoIterator<Item = Expr>) -> Option<Expr> {
+    let or = |left, right| Expr::binary(left, BinaryOp::Or, right);
+    terms.into_iter().reduce(or)
+}
+
+/// Whether an expression has at most this many nodes.
+pub(crate) fn is_small(expr: &Expr, most: usize) -> bool {
+    let mut nodes = 0;
+    tree::visit(expr, |_| {
+        nodes += 1;
+        if nodes > most {
+            Visit::Stop
+        } else {
+            Visit::Continue
+        }
+    });
+    nodes <= most
+}
+
 /// Whether it costs nothing to evaluate: a column or a literal.
 pub(crate) fn is_trivial(expr: &Expr) -> bool {
     matches!(expr.unaliased(), Expr::Column(_) | Expr::Literal(_))
@@ -173,6 +193,15 @@ impl<'a> ExprSet<'a> {
         }
         same_hash.push(expr);
         Ok(true)
+    }
+
+    /// Whether an expression that computes the same is there.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub(crate) fn contains(&self, expr: &Expr) -> Result<bool> {
+        let same_hash = self.by_hash.get(&fingerprint(expr)?);
+        Ok(same_hash.is_some_and(|exprs| exprs.iter().any(|other| other.same_as(expr))))
     }
 }
 

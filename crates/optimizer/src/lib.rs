@@ -24,6 +24,8 @@ mod cost;
 mod descend;
 /// What rules ask of expressions.
 mod expressions;
+/// Predicates that follow from others, put where they do not hold yet.
+mod implied;
 /// Which inputs of a join may lose rows.
 mod join_sides;
 /// The rules in turn, and the checks after each.

@@ -161,7 +161,15 @@ fn each_rule_can_be_switched_off() {
         let named = project(named, [col("g"), col("a")]);
         let small = sort(side_of_rows("l", 10), [col("lb").asc()]);
         let joined = join(small, named, JoinType::Left, &[("la", "a")], None);
-        let kept = filter(LogicalPlan::Join(joined), col("g").gt(1));
+        let either = col("la")
+            .lt(5)
+            .and(col("g").lt(2))
+            .or(col("la").lt(5).and(col("g").lt(3)));
+        let both = col("lb").eq(1).and(col("g").gt(2)).or(col("lb").eq(2));
+        let kept = filter(
+            LogicalPlan::Join(joined),
+            col("g").gt(1).and(either).and(both),
+        );
         limit(0, 9, project(sort(kept, [col("g").asc()]), [col("g") * 2]))
     };
     let all = check(plan());
