@@ -32,6 +32,8 @@ mod join_sides;
 mod optimizer;
 #[cfg(test)]
 mod random_tests;
+/// What relies on the rows of joins as they come.
+mod reliance;
 /// What a rule is.
 mod rule;
 /// The rules, one file each.

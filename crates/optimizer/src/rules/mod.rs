@@ -21,6 +21,7 @@ mod merge_unions;
 pub(crate) mod push_down_filters;
 mod push_down_limits;
 mod push_down_projections;
+mod reorder_joins;
 pub(crate) mod simplify_expressions;
 mod simplify_joins;
 mod split_disjunctions;
@@ -36,6 +37,7 @@ pub use merge_unions::MergeUnions;
 pub use push_down_filters::PushDownFilters;
 pub use push_down_limits::PushDownLimits;
 pub use push_down_projections::PushDownProjections;
+pub use reorder_joins::ReorderJoins;
 pub use simplify_expressions::SimplifyExpressions;
 pub use simplify_joins::SimplifyJoins;
 pub use split_disjunctions::SplitDisjunctions;
@@ -56,6 +58,7 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(MergeProjections),
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),
+        Arc::new(ReorderJoins),
         Arc::new(ChooseBuildSide),
     ]
 }
