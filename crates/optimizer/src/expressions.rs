@@ -9,7 +9,7 @@ use esker_datatypes::{
 };
 use esker_logical_expr::function::Volatility;
 use esker_logical_expr::tree::{self, Visit};
-use esker_logical_expr::{Alias, BinaryOp, Expr, Interval, UnaryOp, cannot_fail};
+use esker_logical_expr::{Alias, BinaryOp, ColumnRef, Expr, Interval, UnaryOp, cannot_fail};
 use esker_logical_plan::LogicalPlan;
 
 /// The columns that the expressions of a node are over.
@@ -207,6 +207,21 @@ impl<'a> ExprSet<'a> {
 
 /// A hash that is equal for expressions that are [the same](Expr::same_as).
 fn fingerprint(expr: &Expr) -> Result<u64> {
+    fingerprint_by(expr, |column, hasher| match column.id() {
+        Some(id) => id.hash(hasher),
+        None => column.name().hash(hasher),
+    })
+}
+
+/// A hash that is equal for expressions that are the same but for the identities of their columns.
+pub(crate) fn fingerprint_by_name(expr: &Expr) -> Result<u64> {
+    fingerprint_by(expr, |column, hasher| column.name().hash(hasher))
+}
+
+fn fingerprint_by(
+    expr: &Expr,
+    hash_column: impl Fn(&ColumnRef, &mut DefaultHasher),
+) -> Result<u64> {
     tree::fold(expr, |node, children: &[u64]| {
         if let (Expr::Alias(_), [child]) = (node, children) {
             return Ok(*child);
@@ -215,10 +230,7 @@ fn fingerprint(expr: &Expr) -> Result<u64> {
         std::mem::discriminant(node).hash(&mut hasher);
         children.hash(&mut hasher);
         match node {
-            Expr::Column(column) => match column.id() {
-                Some(id) => id.hash(&mut hasher),
-                None => column.name().hash(&mut hasher),
-            },
+            Expr::Column(column) => hash_column(column, &mut hasher),
             Expr::Literal(value) => value.to_string().hash(&mut hasher),
             Expr::Binary(binary) => binary.op.hash(&mut hasher),
             Expr::Unary(unary) => unary.op.hash(&mut hasher),

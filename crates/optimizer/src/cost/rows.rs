@@ -19,7 +19,7 @@ const GROUP: f64 = 4.0;
 pub(crate) struct Estimate {
     /// How many there are; `None` when nobody knows.
     pub(crate) rows: Option<f64>,
-    /// Columns of which filters have left a share of the values. The last word on a column counts.
+    /// Columns of which filters and joins have left a share of the values.
     narrowed: Arc<Vec<(ColumnId, f64)>>,
 }
 
@@ -55,6 +55,29 @@ impl Estimate {
         Self {
             rows,
             narrowed: Arc::clone(&self.narrowed),
+        }
+    }
+
+    /// The same for an inner join, of whose keys the values are left that both sides have.
+    fn of_common(&self, join: &Join, left: &Self, right: &Self, columns: &Columns) -> Self {
+        let mut narrowed = Vec::clone(&self.narrowed);
+        for (l, r) in join.on() {
+            let keys = [(l, left), (r, right)].map(|(key, side)| {
+                let (id, facts) = columns.of_expr(key)?;
+                let all = facts.distinct? * side.share(id);
+                Some((id, all, all.min(side.rows?)))
+            });
+            let values = keys.iter().flatten().map(|(_, _, values)| *values);
+            let there = values.fold(f64::INFINITY, f64::min);
+            for (id, all, _) in keys.into_iter().flatten() {
+                if there < all && narrowed.len() < MAX_NARROWED {
+                    narrowed.push((id, there / all));
+                }
+            }
+        }
+        Self {
+            rows: self.rows,
+            narrowed: Arc::new(narrowed),
         }
     }
 
@@ -216,9 +239,12 @@ fn joined(join: &Join, left: &Estimate, right: &Estimate, columns: &Columns) -> 
             left.rows.map(|rows| rows * unmatched)
         }
     };
-    match join.join_type().is_left_only() {
-        true => left.with_rows(rows),
-        false => left.beside(right, rows),
+    match join.join_type() {
+        JoinType::Semi | JoinType::Anti => left.with_rows(rows),
+        JoinType::Left | JoinType::Right | JoinType::Full => left.beside(right, rows),
+        JoinType::Inner => left
+            .beside(right, rows)
+            .of_common(join, left, right, columns),
     }
 }
 
@@ -391,7 +417,15 @@ mod tests {
         );
         assert_eq!(rows(distinct(customers.clone(), &["ca"])), Some(150.0));
         let both = [col("ca"), col("cb")];
-        assert_eq!(rows(aggregate(customers, both, Vec::new())), Some(150.0));
+        assert_eq!(
+            rows(aggregate(customers.clone(), both, Vec::new())),
+            Some(150.0)
+        );
+        // The orders of ten customers are of ten customers.
+        let few = limit(0, 10, customers);
+        let orders = joined_on(keyed("o", 1500, 150), few, &[("ob", "ca")]);
+        assert_eq!(rows(orders.clone()), Some(100.0));
+        assert_eq!(rows(aggregate(orders, [col("ob")], Vec::new())), Some(10.0));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 mod region;
 /// The search for an order.
 mod search;
+/// Joins that are computed more than once.
+mod twins;
 
 use esker_datatypes::Result;
 use esker_logical_expr::tree::Transformed;
@@ -14,6 +16,7 @@ use crate::descend::{Visited, descend};
 use crate::reliance::Reliance;
 use crate::rule::OptimizerRule;
 use region::{Region, is_free, only_chooses};
+use twins::Twins;
 
 /// Puts three or more inner joins that follow each other into the order of which the results are
 /// estimated to have the fewest rows in all, the rows that tables are built of counted too: the best
@@ -21,8 +24,8 @@ use region::{Region, is_free, only_chooses};
 /// makes the fewest rows next. The larger side of each new join is the left one. A projection above
 /// gives the columns as they were.
 ///
-/// An order stays unless the new one is clearly better, and where the rows of a relation are not
-/// known; where an order of rows is promised or a claim above relies on it, the inputs are claimed to
+/// A join that the plan has several times stays whole, so that it can be computed once. An order stays
+/// unless the new one is clearly better, and where the rows of a relation are not known; where an order of rows is promised or a claim above relies on it, the inputs are claimed to
 /// be sorted, the right side must have a single row or null keys are equal; below a limit, which
 /// would have stopped the left side before it fails; and where a key or condition can fail.
 ///
@@ -48,9 +51,9 @@ impl OptimizerRule for ReorderJoins {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        let estimates = Estimates::of(&plan)?;
+        let (estimates, twins) = (Estimates::of(&plan)?, Twins::of(&plan)?);
         descend(plan, Place::default(), |node, place| {
-            visit(node, place, &estimates)
+            visit(node, place, &estimates, &twins)
         })
     }
 }
@@ -63,7 +66,12 @@ struct Place {
     inside: bool,
 }
 
-fn visit(plan: LogicalPlan, place: Place, estimates: &Estimates) -> Result<Visited<Place>> {
+fn visit(
+    plan: LogicalPlan,
+    place: Place,
+    estimates: &Estimates,
+    twins: &Twins,
+) -> Result<Visited<Place>> {
     let (mut inside, joins) = match &plan {
         LogicalPlan::Join(_) => (place.inside && is_free(&plan), is_free(&plan)),
         LogicalPlan::Projection(projection) => (place.inside && only_chooses(projection), false),
@@ -81,7 +89,7 @@ fn visit(plan: LogicalPlan, place: Place, estimates: &Estimates) -> Result<Visit
         && joins
         && !inside
         && place.above.is_none()
-        && let Some(region) = Region::of(join, estimates)?
+        && let Some(region) = Region::of(join, estimates, twins)?
     {
         inside = true;
         if let Some(plan) = region.reordered(join.schema())? {
@@ -89,8 +97,12 @@ fn visit(plan: LogicalPlan, place: Place, estimates: &Estimates) -> Result<Visit
         }
     }
     let above = place.above.inputs_of(&new.data).into_iter();
+    let inputs = above.zip(new.data.inputs()).map(|(above, input)| Place {
+        above,
+        inside: inside && !twins.contains(input),
+    });
     Ok(Visited {
-        inputs: above.map(|above| Place { above, inside }).collect(),
+        inputs: inputs.collect(),
         node: new.data,
         above: None,
         changed: new.changed,

@@ -9,6 +9,7 @@ use esker_logical_expr::{Expr, columns_of};
 use esker_logical_plan::{Join, JoinType, LogicalPlan, Origin, PlanChild, PlanNode, Projection};
 
 use super::search::{Graph, MAX_RELATIONS, Order, Set};
+use super::twins::Twins;
 use crate::cost::{Estimate, Estimates, selectivity, values_of};
 use crate::expressions::{is_infallible, is_volatile, named};
 
@@ -57,8 +58,9 @@ pub(super) fn only_chooses(projection: &Projection) -> bool {
     columns.all(|same| same)
 }
 
-/// The free join that an input is, below projections that choose columns.
-fn join_below(input: &PlanChild) -> Option<&Join> {
+/// The free join that an input is, below projections that choose columns, unless it is computed more
+/// than once.
+fn join_below<'a>(input: &'a PlanChild, twins: &Twins) -> Option<&'a Join> {
     let mut plan: &LogicalPlan = input;
     while let LogicalPlan::Projection(projection) = plan
         && only_chooses(projection)
@@ -66,7 +68,7 @@ fn join_below(input: &PlanChild) -> Option<&Join> {
         plan = projection.input();
     }
     match plan {
-        LogicalPlan::Join(join) if is_free(plan) => Some(join),
+        LogicalPlan::Join(join) if is_free(plan) && !twins.contains(plan) => Some(join),
         LogicalPlan::Join(_)
         | LogicalPlan::Scan(_)
         | LogicalPlan::Projection(_)
@@ -88,7 +90,7 @@ enum Step<'a> {
 
 impl Region {
     /// The region below a free join; `None` when there is nothing to choose, or too little is known.
-    pub(super) fn of(join: &Join, estimates: &Estimates) -> Result<Option<Self>> {
+    pub(super) fn of(join: &Join, estimates: &Estimates, twins: &Twins) -> Result<Option<Self>> {
         let mut relations: Vec<PlanChild> = Vec::new();
         let mut joins: Vec<&Join> = Vec::new();
         let mut order = Order::new();
@@ -100,7 +102,7 @@ impl Region {
         ];
         while let Some(step) = todo.pop() {
             match step {
-                Step::Open(input) => match join_below(input) {
+                Step::Open(input) => match join_below(input, twins) {
                     Some(join) => todo.extend([
                         Step::Close(join),
                         Step::Open(join.right()),

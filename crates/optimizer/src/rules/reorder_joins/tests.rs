@@ -196,3 +196,23 @@ fn the_same_table_twice_may_stand_under_the_same_columns() {
     let second = project(second, [col("la"), col("ob").alias("ob")]);
     assert!(!moves(joined(first, second, &[("oa", "ob")])));
 }
+
+#[test]
+fn a_join_that_is_there_twice_stays_whole() {
+    // TPC-H 17: lines of few parts, each beside the mean of those of its part.
+    let parts = || side_of_rows("p", 200);
+    let few = || {
+        let wanted = col("ps").eq("x").and(col("pk").eq(2i64));
+        filter(parts(), wanted.and(col("pa").eq(1i64)))
+    };
+    let lines = |parts| joined(parts, side_of_rows("l", 6000), &[("pb", "lb")]);
+    let beside_means = |of: LogicalPlan| {
+        let of = of.with_fresh_ids().unwrap();
+        let means = aggregate(of, [col("pb").alias("x")], [total(col("ld"))]);
+        joined(lines(few()), means, &[("pb", "x")])
+    };
+    assert!(!moves(beside_means(lines(few()))));
+    let other_columns = project(lines(few()), [col("pb"), col("ld")]);
+    assert!(!moves(beside_means(other_columns)));
+    assert!(moves(beside_means(lines(parts()))));
+}
