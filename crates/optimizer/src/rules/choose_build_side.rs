@@ -1,11 +1,13 @@
 //! The smaller side of a join is the one to build a table of.
 
 use esker_datatypes::Result;
+use esker_logical_expr::Expr;
 use esker_logical_expr::tree::Transformed;
 use esker_logical_plan::{Join, LogicalPlan, PlanChild, PlanNode, Side};
 
 use crate::cost::Estimates;
 use crate::descend::{Visited, descend};
+use crate::expressions::is_infallible;
 use crate::reliance::Reliance;
 use crate::rule::OptimizerRule;
 
@@ -13,7 +15,8 @@ use crate::rule::OptimizerRule;
 /// bytes of the right one, which is the side built of otherwise. Nothing is done where either number
 /// is not known, where the order of the result is promised (it is that of the side that is not built
 /// of) or a claim above relies on it, where the inputs are claimed to be sorted, where the right side
-/// must have a single row, and below a limit, which would have stopped the left side before it fails.
+/// must have a single row, where a left key can fail, and below a limit, which would have stopped the
+/// left side before it fails.
 ///
 /// ```text
 /// Join: type=Inner, on=[(#id, #customer)]          Join: type=Inner, on=[(#id, #customer)]; build=left
@@ -56,7 +59,9 @@ impl OptimizerRule for ChooseBuildSide {
 
 fn choose(join: Join, above: Reliance, estimates: &Estimates) -> Transformed<LogicalPlan> {
     let free = !join.maintain_order() && !join.sorted() && !join.single();
-    let free = free && above.is_none();
+    // The keys of the left side are not computed when there is nothing on the right.
+    let safe = |(key, _): &(Expr, Expr)| is_infallible(key, join.left().schema());
+    let free = free && above.is_none() && join.on().iter().all(safe);
     let bytes = |side: &PlanChild| estimates.get(side).bytes(side.schema());
     let smaller = match (bytes(join.left()), bytes(join.right())) {
         (Some(left), Some(right)) => left * 2.0 < right,
@@ -75,7 +80,7 @@ mod tests {
     use super::*;
     use crate::test_util::{apply, filter, join, limit, side, side_of_rows};
     use esker_logical_expr::col;
-    use esker_logical_expr::test_util::total;
+    use esker_logical_expr::test_util::{fail_on, total};
     use esker_logical_plan::{Aggregate, JoinType};
 
     fn check(plan: Join) -> String {
@@ -122,6 +127,10 @@ mod tests {
         assert!(!builds_left(of_rows(10, 100).with_sorted(true)));
         assert!(!builds_left(of_rows(10, 100).with_single(true)));
         assert!(!builds_left(of_rows(10, 100).with_build(Some(Side::Right))));
+        let (left, right) = (side_of_rows("l", 10), side_of_rows("r", 100));
+        let risky = [(fail_on(col("la"), 3), col("ra"))];
+        let plan = Join::try_new(left, right, JoinType::Inner, risky, None).unwrap();
+        assert!(!builds_left(plan));
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl Grower<'_> {
     pub(super) fn joins(&mut self, grown: &Grown) -> Attempt {
         let mut last = grown.clone();
         for _ in 0..2 + self.random.below(3) {
-            let mut other = self.any();
+            let mut other = match self.random.chance(60) {
+                true => self.pool[self.random.below(self.tables.len())].clone(),
+                false => self.any(),
+            };
             let mut options = Join::on(JoinKind::Inner, &[]);
             self.names += 1;
             options.suffix = format!("_r{}", self.names);
@@ -94,6 +97,12 @@ impl Grower<'_> {
                 }
             }
             let ((left, lefts), (right, rights)) = (last, other);
+            let filters = self.random.chance(40) && !options.on.is_empty();
+            if let (true, Ok(both)) = (filters, columns_of_filter(&lefts, &rights, &options)) {
+                let named = |column: &Column| !column.name.contains(' ');
+                let both: Vec<Column> = both.into_iter().filter(named).collect();
+                options.filter = Some(self.exprs(&both).condition(0));
+            }
             let plan = Plan::Join(left, right, options.into());
             last = match lefts.rows.len() * rights.rows.len() <= MAX_PAIRS {
                 true => self.take(plan, &[&lefts, &rights])?,
@@ -121,7 +130,11 @@ impl Grower<'_> {
             return Ok((Rc::clone(input), rows.clone()));
         };
         let predicate = self.exprs(&rows.columns).narrow(key, Class::of(data_type));
-        self.take(Plan::Filter(Rc::clone(input), predicate), &[rows])
+        match self.take(Plan::Filter(Rc::clone(input), predicate), &[rows])? {
+            // Beside no rows the other side's keys are not computed, and do not fail.
+            (_, none) if none.rows.is_empty() => Ok((Rc::clone(input), rows.clone())),
+            some => Ok(some),
+        }
     }
 
     /// A pair of keys that compare, if there is one.
