@@ -68,7 +68,7 @@ fn give_filter(maker: &FilterMaker, inputs: &[PhysicalPlan]) -> Option<usize> {
     let from = probe.scan_column(maker.key())?;
     let filter = ScanFilter {
         expr: None,
-        predicate: maker.filter(from.column),
+        predicate: maker.filter(from.column, from.span),
     };
     let filters = from.filters.lock();
     filters.unwrap_or_else(PoisonError::into_inner).push(filter);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use esker_datatypes::{Result, Schema};
+use esker_datatypes::{ColumnStatistics, Result, Schema};
 use esker_logical_expr::Expr;
 use esker_logical_plan::{Filter, JoinType, Projection, Scan, Side};
 
@@ -19,13 +19,23 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec) -> Lineage {
     if scan.limit().is_some() {
         return Lineage::default();
     }
+    let known = scan.source().properties().statistics.columns;
+    let options = source.options();
     let column = |&column: &usize| {
+        let statistics = options.columns.get(column).and_then(|&at| known.get(at));
         Some(ScanColumn {
             filters: Arc::clone(source.runtime_filters()),
             column,
+            span: statistics.and_then(span),
         })
     };
-    source.projection().iter().map(column).collect()
+    options.projection.iter().map(column).collect()
+}
+
+fn span(statistics: &ColumnStatistics) -> Option<u64> {
+    let least = statistics.min.as_ref()?.as_i128()?;
+    let greatest = statistics.max.as_ref()?.as_i128()?;
+    u64::try_from(greatest.checked_sub(least)?.checked_add(1)?).ok()
 }
 
 /// Those of the input.

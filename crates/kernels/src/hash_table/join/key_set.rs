@@ -67,9 +67,10 @@ impl KeySet {
         })
     }
 
-    /// Whether at most one in eight of the keys that there could be is there.
-    pub fn is_sparse(&self) -> bool {
-        self.there * 8 <= self.places
+    /// Whether at most one in eight of the keys that there could be is there: of those between the
+    /// least and the greatest, or of so many.
+    pub fn is_sparse(&self, of: u64) -> bool {
+        self.there.saturating_mul(8) <= self.places.max(of)
     }
 
     /// The bytes taken.

@@ -111,14 +111,15 @@ impl FilterMaker {
         self.key
     }
 
-    /// A filter of a column that a scan reads, by its place.
-    pub(crate) fn filter(&self, column: usize) -> Arc<dyn RowPredicate> {
+    /// A filter of a column that a scan reads, by its place, and how many integers there are from its
+    /// least to its greatest value.
+    pub(crate) fn filter(&self, column: usize, span: Option<u64>) -> Arc<dyn RowPredicate> {
         self.shared.wants_keys.store(true, Ordering::Relaxed);
-        let data_type = self.data_type.clone();
         Arc::new(RuntimeFilter::new(
             Arc::clone(&self.shared),
             column,
-            data_type,
+            self.data_type.clone(),
+            span.unwrap_or(0),
         ))
     }
 }
@@ -169,11 +170,15 @@ impl Candidates for Lookup {
     fn find(&mut self, input: &Batch, built: &Built, cx: &mut TaskContext) -> Result<()> {
         self.found.clear();
         let selection = input.selection();
-        let Some(table) = built.table.as_ref().filter(|_| !selection.is_none()) else {
+        // Keys that can fail do so whether there is something to find or not.
+        if selection.is_none() || (built.table.is_none() && !self.keys.is_fallible()) {
             return Ok(());
-        };
+        }
         let (state, buffers) = (&mut self.program, &mut cx.buffers);
         let keys = self.keys.evaluate(input, selection, state, buffers)?;
+        let Some(table) = &built.table else {
+            return Ok(());
+        };
         let columns: Vec<&Column> = keys.iter().collect();
         let (state, found) = (&mut self.probe, &mut self.found);
         table.probe(&columns, selection, state, buffers, found)?;

@@ -23,22 +23,27 @@ pub(super) struct RuntimeFilter {
     /// The key's place among the columns that the scan reads.
     columns: [usize; 1],
     data_type: DataType,
+    /// How many integers the column may hold, as far as that is known.
+    span: u64,
 }
 
 impl RuntimeFilter {
-    /// A filter of a column that a scan reads, by a join whose only key it is.
-    pub(super) fn new(join: Arc<Shared>, column: usize, data_type: DataType) -> Self {
+    /// A filter of a column that a scan reads, by a join whose only key it is. `span` is how many
+    /// integers the column may hold, as far as that is known.
+    pub(super) fn new(join: Arc<Shared>, column: usize, data_type: DataType, span: u64) -> Self {
         Self {
             join,
             columns: [column],
             data_type,
+            span,
         }
     }
 
     /// The keys, if so few of those that there could be are there that most rows will be dropped: to
     /// decode a column first and the others later costs something too.
     fn keys(&self, built: &Built) -> Option<Arc<KeySet>> {
-        built.keys.clone().filter(|keys| keys.is_sparse())
+        let keys = built.keys.clone();
+        keys.filter(|keys| keys.is_sparse(self.span))
     }
 
     /// The greatest number whose bits as a key are those of the number itself.
