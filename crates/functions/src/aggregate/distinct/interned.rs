@@ -59,9 +59,9 @@ impl InternedSets {
         self.table.intern(&[column], selection, buffers, numbers)?;
         let distinct = distinct_pairs(groups, numbers, self.table.len(), buffers);
         let Some((groups, numbers)) = distinct else {
-            return self.sets.add(groups, numbers.iter().copied());
+            return self.sets.add(groups, numbers);
         };
-        self.sets.add(&groups, numbers.iter().copied())?;
+        self.sets.add(&groups, &numbers)?;
         buffers.give(groups);
         buffers.give(numbers);
         Ok(())
@@ -124,7 +124,7 @@ impl ValueSets for InternedSets {
             .intern(&[&column], &all, &mut Buffers::default(), numbers)?;
         let sets = &mut self.sets;
         each_list(groups, offsets, numbers, |group, numbers| {
-            sets.add_all(group, numbers.iter().copied())
+            sets.add_all(group, numbers)
         })
     }
 

@@ -21,11 +21,13 @@ use super::super::common::{bytes_of, grow};
 use super::slots::Slots;
 
 /// Up to so many words are a list.
-const LIST: usize = 16;
+const LIST: usize = 8;
 /// A class is the logarithm of the number of words of a slot: from this one ...
 const SMALLEST: u32 = 1;
 /// ... to this one.
 const LARGEST: u32 = 32;
+/// So many rows are looked at before the first of them is entered.
+const ROWS: usize = 64;
 /// So many words beside each other are visited at a time when the words of a table are told.
 const BLOCK: u32 = 3;
 
@@ -122,7 +124,7 @@ impl<W: Word> GroupSets<W> {
         for group in 0..self.len() {
             words.clear();
             self.for_each(group..group + 1, |word| words.push(convert(word)));
-            sets.add_all(group, words.iter().copied())?;
+            sets.add_all(group, &words)?;
         }
         Ok(sets)
     }
@@ -131,37 +133,176 @@ impl<W: Word> GroupSets<W> {
     ///
     /// # Errors
     /// `ResourcesExhausted` for more words than a table can have.
-    #[inline]
-    pub(super) fn add(&mut self, groups: &[u32], words: impl Iterator<Item = W>) -> Result<()> {
-        let mut last = None;
-        for (&group, word) in groups.iter().zip(words) {
-            // Runs of one value are common.
-            if last != Some((group, word)) {
-                last = Some((group, word));
-                self.insert(group as usize, word)?;
-            }
+    pub(super) fn add(&mut self, groups: &[u32], words: &[W]) -> Result<()> {
+        let pairs = groups.iter().zip(groups.iter().skip(1));
+        let followers: usize = pairs.map(|(left, right)| usize::from(left == right)).sum();
+        if followers * 2 < groups.len() {
+            let mut blocks = groups.chunks(ROWS).zip(words.chunks(ROWS));
+            return blocks.try_for_each(|(groups, words)| self.add_rows(groups, words));
+        }
+        let mut start = 0;
+        while let Some(&group) = groups.get(start) {
+            let run = groups[start..].iter().take_while(|&&other| other == group);
+            let end = start + run.count();
+            self.add_run(group as usize, &words[start..end])?;
+            start = end;
         }
         Ok(())
+    }
+
+    /// Adds the words of some rows, at most [`ROWS`]: first all are looked at, without branches on
+    /// what is found, so that the rows do not wait for memory one after the other.
+    fn add_rows(&mut self, groups: &[u32], words: &[W]) -> Result<()> {
+        let mut sets = [Set::default(); ROWS];
+        for (set, &group) in sets.iter_mut().zip(groups) {
+            *set = self.sets[group as usize];
+        }
+        let mut fresh = [0u8; ROWS];
+        let mut count = 0;
+        let rows = (0u8..).zip(sets.iter().zip(words));
+        if sets[..groups.len()].iter().all(|set| set.is_table()) {
+            for (row, (&set, &word)) in rows {
+                fresh[count] = row;
+                count += usize::from(!self.table_has(set, word));
+            }
+        } else {
+            for (row, (&set, &word)) in rows {
+                fresh[count] = row;
+                count += usize::from(!self.has(set, word));
+            }
+        }
+        for &row in &fresh[..count] {
+            let row = usize::from(row);
+            self.insert(groups[row] as usize, words[row])?;
+        }
+        Ok(())
+    }
+
+    /// Adds words to the set of a group.
+    fn add_run(&mut self, group: usize, words: &[W]) -> Result<()> {
+        let words = match self.sets[group].is_table() {
+            true => words,
+            false => self.extend_list(group, words)?,
+        };
+        for words in words.chunks(ROWS) {
+            let set = self.sets[group];
+            let class = table_class(set.len as usize);
+            let table = self.slots[class as usize].get(set.table());
+            let mut fresh = [W::default(); ROWS];
+            let mut count = 0;
+            for &word in words {
+                fresh[count] = word;
+                let has = (table[place(word, class)] == word) & (word != W::default());
+                count += usize::from(!has);
+            }
+            self.extend_table(group, &fresh[..count])?;
+        }
+        Ok(())
+    }
+
+    /// Adds words to a table.
+    fn extend_table(&mut self, group: usize, mut words: &[W]) -> Result<()> {
+        while !words.is_empty() {
+            let set = self.sets[group];
+            let class = table_class(set.len as usize);
+            let room = most_of(class) - set.len as usize;
+            let table = self.slots[class as usize].get_mut(set.table());
+            let (mut done, mut count) = (0, 0);
+            for &word in words {
+                if count == room || word == W::default() {
+                    break;
+                }
+                let found = find(table, class, word);
+                count += usize::from(table[found] != word);
+                table[found] = word;
+                done += 1;
+            }
+            self.sets[group].len += count as u32;
+            if let Some(&word) = words.get(done) {
+                self.insert(group, word)?;
+                done += 1;
+            }
+            words = &words[done..];
+        }
+        Ok(())
+    }
+
+    /// Adds words to a list, which gets another slot once at most. Tells the words behind the one
+    /// that the list has no room for, but which is a table then.
+    fn extend_list<'a>(&mut self, group: usize, words: &'a [W]) -> Result<&'a [W]> {
+        let set = self.sets[group];
+        let old_len = set.len as usize;
+        let mut list = [W::default(); LIST];
+        if let Some(class) = self.class(set) {
+            let words = self.slots[class as usize].get(set.slot);
+            list[..words.len()].copy_from_slice(words);
+        }
+        let mut len = old_len;
+        let mut rest = words.iter();
+        let mut over = None;
+        for &word in rest.by_ref() {
+            if list[..len].contains(&word) {
+                continue;
+            }
+            if len == LIST {
+                over = Some(word);
+                break;
+            }
+            list[len] = word;
+            len += 1;
+        }
+        if len > old_len {
+            let class = list_class(len);
+            let slot = match self.class(set) {
+                Some(old) if old == class => set.slot,
+                _ => {
+                    self.release(set);
+                    self.take(class)?
+                }
+            };
+            let to = self.slots[class as usize].get_mut(slot);
+            let first = list[0];
+            list[len..].fill(first);
+            to.copy_from_slice(&list[..to.len()]);
+            self.sets[group] = Set {
+                len: len as u32,
+                slot,
+            };
+        }
+        if let Some(word) = over {
+            self.grow(group, word)?;
+        }
+        Ok(rest.as_slice())
+    }
+
+    /// Whether a set has a word, as far as a look tells.
+    #[inline]
+    fn has(&self, set: Set, word: W) -> bool {
+        if set.is_table() {
+            return self.table_has(set, word);
+        }
+        let class = self.class(set);
+        class.is_some_and(|class| list_has(self.slots[class as usize].get(set.slot), class, word))
+    }
+
+    /// Whether the first place to look at in a table has a word.
+    #[inline]
+    fn table_has(&self, set: Set, word: W) -> bool {
+        let class = table_class(set.len as usize);
+        let table = self.slots[class as usize].get(set.table());
+        (table[place(word, class)] == word) & ((word != W::default()) | set.has_zero())
     }
 
     /// Adds words to the set of a group, no two of them the same.
     ///
     /// # Errors
     /// As for [`add`](Self::add).
-    pub(super) fn add_all(
-        &mut self,
-        group: usize,
-        words: impl ExactSizeIterator<Item = W>,
-    ) -> Result<()> {
-        if self.sets[group].len > 0 {
-            return words
-                .into_iter()
-                .try_for_each(|word| self.insert(group, word));
-        }
-        if words.len() == 0 {
-            return Ok(());
-        }
+    pub(super) fn add_all(&mut self, group: usize, words: &[W]) -> Result<()> {
         let len = words.len();
+        if self.sets[group].len > 0 || len == 0 {
+            return self.add_run(group, words);
+        }
+        let words = words.iter().copied();
         let class = class_of(len)?;
         let slot = self.take(class)?;
         let to = self.slots[class as usize].get_mut(slot);
@@ -270,21 +411,13 @@ impl<W: Word> GroupSets<W> {
                 return Ok(());
             }
         } else {
-            let words = self.slots[class as usize].get_mut(set.table());
-            let mask = words.len() - 1;
-            let mut at = place(word, class);
-            loop {
-                let found = words[at];
-                if found == word {
-                    return Ok(());
-                }
-                if found == W::default() {
-                    break;
-                }
-                at = (at + 1) & mask;
+            let table = self.slots[class as usize].get_mut(set.table());
+            let at = find(table, class, word);
+            if table[at] == word {
+                return Ok(());
             }
-            if table_class(set.len as usize + 1) == class {
-                words[at] = word;
+            if (set.len as usize) < most_of(class) {
+                table[at] = word;
                 self.sets[group].len += 1;
                 return Ok(());
             }
@@ -347,7 +480,7 @@ impl<W: Word> GroupSets<W> {
     /// Gives the slot of a set back.
     fn release(&mut self, set: Set) {
         match self.class(set) {
-            Some(class) if set.is_table() => self.slots[class as usize].give(set.table()),
+            Some(class) if set.is_table() => self.slots[class as usize].give_cleared(set.table()),
             Some(class) => self.slots[class as usize].give(set.slot),
             None => {}
         }
@@ -385,7 +518,13 @@ fn list_class(len: usize) -> u32 {
 #[inline]
 fn table_class(len: usize) -> u32 {
     let class = (len * 2 - 1).ilog2();
-    class + u32::from(len > 3 << (class - 2))
+    class + u32::from(len > most_of(class))
+}
+
+/// How many words a table of a class has at most.
+#[inline]
+fn most_of(class: u32) -> usize {
+    3 << (class - 2)
 }
 
 /// The class of a set of so many words, one at least.
@@ -410,7 +549,6 @@ fn list_has<W: Word>(words: &[W], class: u32, word: W) -> bool {
     match class {
         1 => has::<W, 2>(words, word),
         2 => has::<W, 4>(words, word),
-        3 => has::<W, 8>(words, word),
         _ => has::<W, LIST>(words, word),
     }
 }
@@ -428,20 +566,30 @@ fn write_list<W: Word>(to: &mut [W], words: impl Iterator<Item = W>) {
 
 /// Enters words into an empty table; whether zero is one of them, which is not entered.
 fn write_table<W: Word>(to: &mut [W], class: u32, words: impl Iterator<Item = W>) -> bool {
-    let mask = to.len() - 1;
     let mut zero = false;
     for word in words {
         if word == W::default() {
             zero = true;
             continue;
         }
-        let mut at = place(word, class);
-        while to[at] != W::default() {
-            at = (at + 1) & mask;
-        }
+        let at = find(to, class, word);
         to[at] = word;
     }
     zero
+}
+
+/// The place of a word other than zero in a table of a class, or the free place where it belongs.
+#[inline]
+fn find<W: Word>(table: &[W], class: u32, word: W) -> usize {
+    let mask = table.len() - 1;
+    let mut at = place(word, class);
+    loop {
+        let found = table[at];
+        if (found == word) | (found == W::default()) {
+            return at;
+        }
+        at = (at + 1) & mask;
+    }
 }
 
 /// Where the search for a word begins in a table of a class. The upper bits of the hash: a table of

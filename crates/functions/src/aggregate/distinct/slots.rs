@@ -37,47 +37,67 @@ impl<W: Copy + Default> Slots<W> {
         }
     }
 
-    /// A slot whose words are all zero; `None` when there are 2^31.
+    /// A slot; `None` when there are 2^31. Its words are zero, unless it was [given back](Self::give)
+    /// with others.
+    #[inline]
     pub(super) fn take(&mut self) -> Option<u32> {
-        let words = 1 << self.bits;
-        let used = self.free.pop();
-        let slot = used.unwrap_or(self.len);
-        if slot >= 1 << 31 {
-            return None;
-        }
-        if self.bits >= CHUNK {
-            let chunk = vec![W::default(); words];
-            self.bytes += bytes_of(&chunk);
-            match used {
-                Some(slot) => self.chunks[slot as usize] = chunk,
-                None => self.chunks.push(chunk),
+        if let Some(slot) = self.free.pop() {
+            if self.bits >= CHUNK {
+                self.chunks[slot as usize] = self.chunk();
             }
-        } else if used.is_none() {
-            let number = slot as usize >> self.chunk_bits();
-            if number == self.chunks.len() {
-                // The first chunk grows as it is filled: there may never be another.
-                let words = if number == 0 { 0 } else { 1 << CHUNK };
-                self.chunks.push(Vec::with_capacity(words));
-                self.bytes += words * size_of::<W>();
-            }
-            let chunk = &mut self.chunks[number];
-            self.bytes -= bytes_of(chunk);
-            chunk.resize(chunk.len() + words, W::default());
-            self.bytes += bytes_of(chunk);
+            return Some(slot);
         }
-        self.len += u32::from(used.is_none());
+        let slot = self.len;
+        let (chunk, at) = self.place(slot);
+        if self.chunks.get(chunk).is_none_or(|chunk| at >= chunk.len()) {
+            if slot >= 1 << 31 {
+                return None;
+            }
+            self.extend(chunk);
+        }
+        self.len += 1;
         Some(slot)
     }
 
-    /// Takes a slot back.
+    /// Makes room for another slot, in this chunk.
+    #[cold]
+    fn extend(&mut self, chunk: usize) {
+        if self.bits < CHUNK && chunk == 0 {
+            // The first chunk grows as it is filled: there may never be another.
+            let mut first = self.chunks.pop().unwrap_or_default();
+            self.bytes -= bytes_of(&first);
+            let words = (first.len() * 2).clamp(1 << self.bits.max(6), 1 << CHUNK);
+            first.resize(words, W::default());
+            self.bytes += bytes_of(&first);
+            self.chunks.push(first);
+        } else {
+            let chunk = self.chunk();
+            self.chunks.push(chunk);
+        }
+    }
+
+    /// A whole chunk of zeros.
+    fn chunk(&mut self) -> Vec<W> {
+        let chunk = vec![W::default(); 1 << self.bits.max(CHUNK)];
+        self.bytes += bytes_of(&chunk);
+        chunk
+    }
+
+    /// Takes a slot back, whose words may be any.
+    #[inline]
     pub(super) fn give(&mut self, slot: u32) {
+        self.free.push(slot);
+    }
+
+    /// Takes a slot back, to be handed out with zeros.
+    pub(super) fn give_cleared(&mut self, slot: u32) {
         if self.bits >= CHUNK {
             let chunk = std::mem::take(&mut self.chunks[slot as usize]);
             self.bytes -= bytes_of(&chunk);
         } else {
             self.get_mut(slot).fill(W::default());
         }
-        self.free.push(slot);
+        self.give(slot);
     }
 
     /// The words of a slot.
@@ -133,7 +153,7 @@ mod tests {
             }
             let size = slots.size();
             assert!(size >= (count as usize) << bits << 2);
-            slots.give(1);
+            slots.give_cleared(1);
             assert_eq!(slots.take(), Some(1));
             assert!(slots.get(1).iter().all(|&word| word == 0));
             assert_eq!(slots.size() / 4096, (size + 16) / 4096);

@@ -23,7 +23,8 @@ pub(super) struct WordSets {
     /// Whether the lower half of a word is all of it: the values have 32 bits at most.
     narrow: bool,
     to_words: ToWords,
-    scratch: Vec<u64>,
+    words: Vec<u64>,
+    short: Vec<u32>,
 }
 
 enum Words {
@@ -72,21 +73,27 @@ impl WordSets {
             sets: Words::Short(GroupSets::new()),
             narrow,
             to_words,
-            scratch: Vec::new(),
+            words: Vec::new(),
+            short: Vec::new(),
         }
     }
 
-    /// Sees to it that the sets can take these words.
+    /// Sees to it that the sets can take these words: as they are, or short.
     fn fit(&mut self, words: &[u64]) -> Result<()> {
-        let fits = |words: &[u64]| {
-            let fit = |all, &word: &u64| all & (long(short(word)) == word);
-            words.iter().fold(true, fit)
+        let Words::Short(sets) = &self.sets else {
+            return Ok(());
         };
-        if let Words::Short(sets) = &self.sets
-            && !self.narrow
-            && !words.chunks(64).all(fits)
-        {
+        self.short.clear();
+        self.short.extend(words.iter().map(|&word| short(word)));
+        let same = |(&word, &short): (&u64, &u32)| word == long(short);
+        let fit = |words: &[u64], short: &[u32]| {
+            let pairs = words.iter().zip(short);
+            pairs.fold(true, |all, pair| all & same(pair))
+        };
+        let blocks = || words.chunks(64).zip(self.short.chunks(64));
+        if !self.narrow && !blocks().all(|(words, short)| fit(words, short)) {
             self.sets = Words::Long(sets.converted(long)?);
+            self.short = Vec::new();
         }
         Ok(())
     }
@@ -116,18 +123,16 @@ impl ValueSets for WordSets {
     ) -> Result<()> {
         with_valid(column, groups, selection, buffers, |rows, buffers| {
             with_distinct(rows, buffers, |rows, _| {
-                let mut words = std::mem::take(&mut self.scratch);
+                let mut words = std::mem::take(&mut self.words);
                 words.clear();
                 (self.to_words)(rows, &mut words)?;
                 self.fit(&words)?;
-                match &mut self.sets {
-                    Words::Short(sets) => {
-                        sets.add(rows.groups, words.iter().map(|&word| short(word)))?;
-                    }
-                    Words::Long(sets) => sets.add(rows.groups, words.iter().copied())?,
-                }
-                self.scratch = words;
-                Ok(())
+                let added = match &mut self.sets {
+                    Words::Short(sets) => sets.add(rows.groups, &self.short),
+                    Words::Long(sets) => sets.add(rows.groups, &words),
+                };
+                self.words = words;
+                added
             })
         })
     }
@@ -156,11 +161,11 @@ impl ValueSets for WordSets {
         let all: &[u64] = items.values();
         self.fit(all)?;
         match &mut self.sets {
-            Words::Short(sets) => each_list(groups, offsets, all, |group, words| {
-                sets.add_all(group, words.iter().map(|&word| short(word)))
+            Words::Short(sets) => each_list(groups, offsets, &self.short, |group, words| {
+                sets.add_all(group, words)
             }),
             Words::Long(sets) => each_list(groups, offsets, all, |group, words| {
-                sets.add_all(group, words.iter().copied())
+                sets.add_all(group, words)
             }),
         }
     }
@@ -178,6 +183,6 @@ impl ValueSets for WordSets {
             Words::Short(sets) => sets.size(),
             Words::Long(sets) => sets.size(),
         };
-        sets + bytes_of(&self.scratch)
+        sets + bytes_of(&self.words) + bytes_of(&self.short)
     }
 }

@@ -39,8 +39,8 @@ fn check<W: Word>(steps: &[Step], to: impl Fn(u64) -> W + Copy) {
     sets.resize(4);
     let add = |sets: &mut GroupSets<W>, pairs: &[(u32, u64)]| {
         let groups: Vec<u32> = pairs.iter().map(|pair| pair.0).collect();
-        let words = pairs.iter().map(|pair| to(pair.1));
-        sets.add(&groups, words).unwrap();
+        let words: Vec<W> = pairs.iter().map(|pair| to(pair.1)).collect();
+        sets.add(&groups, &words).unwrap();
     };
     for step in steps {
         match step {
@@ -52,7 +52,7 @@ fn check<W: Word>(steps: &[Step], to: impl Fn(u64) -> W + Copy) {
                 for group in 0..4 {
                     let mut words = Vec::new();
                     other.for_each(group..group + 1, |word| words.push(word));
-                    sets.add_all(group, words.into_iter()).unwrap();
+                    sets.add_all(group, &words).unwrap();
                 }
             }
             Step::Clear(group) => {
@@ -90,9 +90,9 @@ fn sets_of_each_size() {
         sets.resize(2);
         // Group 0 word by word, twice over and with zero at any place; group 1 at once.
         let words: Vec<u64> = (0..len).map(|at| (at * 7 + len / 2) % len).collect();
-        let twice = || words.iter().chain(&words).copied();
-        sets.add(&vec![0; words.len() * 2], twice()).unwrap();
-        sets.add_all(1, words.iter().copied()).unwrap();
+        let twice = words.repeat(2);
+        sets.add(&vec![0; twice.len()], &twice).unwrap();
+        sets.add_all(1, &words).unwrap();
         let want: Vec<u64> = words
             .iter()
             .copied()
@@ -119,7 +119,8 @@ fn clustered_groups_take_little_more_than_their_words() {
     for first in (0..GROUPS).step_by(1000) {
         sets.resize(first as usize + 1000);
         let groups: Vec<u32> = (first..first + 1000).flat_map(|group| [group; 4]).collect();
-        sets.add(&groups, 0..4000).unwrap();
+        let words: Vec<u32> = (0..4000).collect();
+        sets.add(&groups, &words).unwrap();
     }
     assert_eq!(sets.counts(0..3), [4, 4, 4]);
     // Of each group eight bytes, and sixteen of words.
@@ -134,16 +135,15 @@ fn large_sets_are_merged_in_time() {
     let mut halves = [0, WORDS / 4].map(|first| {
         let mut sets = GroupSets::<u32>::new();
         sets.resize(1);
-        let words = WORDS * 3 / 5;
-        sets.add(&vec![0; words as usize], first..first + words)
-            .unwrap();
+        let words: Vec<u32> = (first..first + WORDS * 3 / 5).collect();
+        sets.add(&vec![0; words.len()], &words).unwrap();
         sets
     });
     let [left, right] = &mut halves;
     let mut words = Vec::new();
     right.for_each(0..1, |word| words.push(word));
     let before = words.len();
-    left.add_all(0, words.into_iter()).unwrap();
+    left.add_all(0, &words).unwrap();
     assert_eq!(before as u32, WORDS * 3 / 5);
     assert_eq!(left.counts(0..1), [i64::from(WORDS / 4 + WORDS * 3 / 5)]);
 }
