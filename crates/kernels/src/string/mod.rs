@@ -4,7 +4,7 @@
 //! for each value of a dictionary and once for a constant; computed text is `Utf8View`, and text
 //! that is a part of its input shares the input's bytes.
 //!
-//! Start with [`find`].
+//! Start with [`find`](crate::string::find()): whether texts fit a pattern.
 
 /// Upper and lower case.
 mod case;

@@ -114,7 +114,7 @@ pub fn format(
     })
 }
 
-/// Checks a pattern of [`format`].
+/// Checks a pattern of [`format()`].
 ///
 /// # Errors
 /// `InvalidInput` for a pattern that it does not know.
