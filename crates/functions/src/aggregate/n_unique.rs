@@ -136,7 +136,12 @@ impl GroupsAccumulator for UniqueGroups {
             ));
         };
         let offsets = lists.value_offsets();
-        self.sets.add_items(groups, offsets, lists.values())?;
+        if let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) {
+            // Of a slice its own items only.
+            let (first, len) = (first as usize, (last - first) as usize);
+            let items = lists.values().slice(first, len);
+            self.sets.add_items(groups, offsets, &items)?;
+        }
         if let Some(nulls) = &mut self.nulls {
             let flags = flags.to_flat();
             let Some(flags) = flags.as_boolean_opt() else {

@@ -522,10 +522,13 @@ fn check_pairs(n_groups: u32, pairs: &[(u32, i64)], value: impl Fn(&[i64]) -> Ar
         let mut merged = accumulator();
         for half in halves {
             let half = built(half);
+            // In slices, as parts of cut states come.
+            let state = half.state(0..n_groups as usize).unwrap();
             for range in pieces(n_groups as usize) {
                 let numbers: Vec<u32> = (range.start as u32..range.end as u32).collect();
-                let state = half.state(range).unwrap();
-                merged.merge(&numbers, n_groups as usize, &state).unwrap();
+                let slice = |column: &Column| column.slice(range.start, range.len());
+                let slices: Vec<Column> = state.iter().map(slice).collect();
+                merged.merge(&numbers, n_groups as usize, &slices).unwrap();
             }
         }
         assert_eq!(counts(merged.as_ref()), want);

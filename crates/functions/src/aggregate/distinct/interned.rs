@@ -118,12 +118,12 @@ impl ValueSets for InternedSets {
             )));
         }
         self.values.take();
-        let numbers = &mut self.scratch;
+        let mut numbers = Vec::new();
         let (column, all) = (Column::flat(Arc::clone(items)), Selection::all(items.len()));
         self.table
-            .intern(&[&column], &all, &mut Buffers::default(), numbers)?;
+            .intern(&[&column], &all, &mut Buffers::default(), &mut numbers)?;
         let sets = &mut self.sets;
-        each_list(groups, offsets, numbers, |group, numbers| {
+        each_list(groups, offsets, &numbers, |group, numbers| {
             sets.add_all(group, numbers)
         })
     }

@@ -2,10 +2,11 @@
 //!
 //! Values become words: those of up to 64 bits as they are, in 32 bits as long as they fit
 //! (`words.rs`); others by a table that numbers them (`interned.rs`). Each group has a set of words
-//! (`sets.rs`), in memory that all groups share (`slots.rs`).
+//! (`sets.rs`), a list or a table (`shapes.rs`), in memory that all groups share (`slots.rs`).
 
 mod interned;
 mod sets;
+mod shapes;
 mod slots;
 mod words;
 
@@ -50,7 +51,7 @@ pub(super) trait ValueSets: Send + Sync {
     fn items(&self, groups: Range<usize>) -> Result<(OffsetBuffer<i64>, ArrayRef)>;
 
     /// Adds what [`items`](Self::items) gave: the values from one offset to the next to the set of
-    /// one group.
+    /// one group. The first offset is that of the first item.
     ///
     /// # Errors
     /// `Internal` for items of other sets, else as for [`add`](Self::add).

@@ -160,14 +160,17 @@ impl ValueSets for WordSets {
         };
         let all: &[u64] = items.values();
         self.fit(all)?;
-        match &mut self.sets {
+        let added = match &mut self.sets {
             Words::Short(sets) => each_list(groups, offsets, &self.short, |group, words| {
                 sets.add_all(group, words)
             }),
             Words::Long(sets) => each_list(groups, offsets, all, |group, words| {
                 sets.add_all(group, words)
             }),
-        }
+        };
+        // As long as all items: not to be kept.
+        self.short = Vec::new();
+        added
     }
 
     fn clear(&mut self, groups: Range<usize>) -> Result<()> {
