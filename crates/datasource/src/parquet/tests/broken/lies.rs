@@ -64,14 +64,35 @@ fn behind_the_last_page_stands_nothing() {
     }
 }
 
-/// Brotli makes as much of a few bytes as it likes, whatever the header of the page says.
+/// Gzip and Brotli make what they can of a few bytes, whatever the header of the page says.
 #[test]
 fn claims_of_less_than_there_is() {
-    let brotli = Compression::BROTLI(Default::default());
+    let gzip = Compression::GZIP(Default::default());
+    for codec in [gzip, Compression::BROTLI(Default::default())] {
+        let body = zeros(codec);
+        for uncompressed in [32, 16 << 20] {
+            let page = Claim {
+                uncompressed,
+                ..Claim::of(4, Encoding::PLAIN, &body)
+            };
+            let lie = one_column("required boolean c", codec, 4, &page.data(&body));
+            let mut found = Ok(0);
+            // The window of the decompressor takes some, the page would take 32 MiB.
+            let bytes = memory(|| found = read(&lie));
+            assert!(bytes < 16 << 20, "{bytes}");
+            let error = found.unwrap_err().to_string();
+            let want = format!("cannot hold the {uncompressed} that it claims");
+            assert!(error.contains(&want), "{codec}: {error}");
+        }
+    }
+}
+
+/// 32 MiB of zeros, compressed as one page.
+fn zeros(codec: Compression) -> Bytes {
     let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 1 << 22]));
     let zeros = RecordBatch::try_from_iter([("zero", zeros)]).unwrap();
     let properties = WriterProperties::builder()
-        .set_compression(brotli)
+        .set_compression(codec)
         .set_dictionary_enabled(false)
         .set_data_page_size_limit(64 << 20)
         .set_data_page_row_count_limit(1 << 22)
@@ -82,21 +103,20 @@ fn claims_of_less_than_there_is() {
     let chunk = metadata.row_group(0).column(0);
     let (start, len) = chunk.byte_range();
     let pages = written.slice(start as usize..(start + len) as usize);
-    let body = pages.slice(bodies(chunk, &pages)[0].clone());
-    let page = Claim {
-        uncompressed: 32,
-        ..Claim::of(4, Encoding::PLAIN, &body)
-    };
-    let lie = one_column("required boolean c", brotli, 4, &page.data(&body));
-    let mut found = Ok(0);
-    // The window of the decompressor takes some, the page would take 32 MiB.
-    let bytes = memory(|| found = read(&lie));
-    assert!(bytes < 16 << 20, "{bytes}");
-    let error = found.unwrap_err().to_string();
-    assert!(
-        error.contains("cannot hold the 32 that it claims"),
-        "{error}"
-    );
+    pages.slice(bodies(chunk, &pages)[0].clone())
+}
+
+/// Behind the levels stands nothing, not even what a codec makes of nothing.
+#[test]
+fn pages_of_nulls_alone() {
+    let levels = [8, 0];
+    let page = Claim::of(4, Encoding::PLAIN, &levels).data_v2([2, 0], &levels);
+    for codec in codecs() {
+        for declared in ["optional int64 c", "optional boolean c"] {
+            let file = one_column(declared, codec, 4, &page);
+            assert_eq!(read(&file).unwrap(), 4, "{codec}: {declared}");
+        }
+    }
 }
 
 #[test]
