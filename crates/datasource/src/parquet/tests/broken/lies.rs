@@ -256,6 +256,30 @@ fn lengths_of_texts() {
     }
 }
 
+#[test]
+fn dictionaries_that_are_no_text() {
+    let codes = Claim::of(1, Encoding::RLE_DICTIONARY, &[1, 2, 0]).data(&[1, 2, 0]);
+    let chunk = |text: &[u8]| {
+        let body = [&(text.len() as u32).to_le_bytes()[..], text].concat();
+        let dictionary = Claim::of(1, Encoding::PLAIN, &body).dictionary(&body);
+        one_column(
+            "required binary c (UTF8)",
+            NONE,
+            1,
+            &[&dictionary[..], &codes].concat(),
+        )
+    };
+    assert_eq!(read(&chunk("h\u{e9}".as_bytes())).unwrap(), 1);
+    // In a view itself, in a block, and cut within a character.
+    for text in [
+        &[0xff; 3][..],
+        &[0xfe; 20],
+        "h\u{e9}".as_bytes().split_at(2).0,
+    ] {
+        check(&chunk(text), "a text that is no UTF-8");
+    }
+}
+
 /// Integers packed as differences: what the header says, then one block of equal values.
 fn deltas(block: u64, parts: u64, count: u64, first: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
