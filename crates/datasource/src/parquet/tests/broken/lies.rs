@@ -200,6 +200,13 @@ fn numbers_of_values() {
             &one_column("optional binary c (UTF8)", NONE, rows, &page),
             "",
         );
+        // All values are there, say the levels.
+        let mut run = Vec::new();
+        unsigned(&mut run, most as u64 * 2);
+        run.push(1);
+        let body = [&(run.len() as u32).to_le_bytes()[..], &run, &numbers()].concat();
+        let claim = Claim::of(most, Encoding::PLAIN, &body).data(&body);
+        check(&one_column("optional int64 c", NONE, rows, &claim), "");
     }
 }
 
