@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::ParquetMetaDataReader;
@@ -10,8 +10,9 @@ use parquet::file::properties::WriterProperties;
 
 use super::pages::{Claim, one_column, unsigned};
 use super::{check_error, memory, read};
+use crate::ParquetOptions;
 use crate::parquet::headers::bodies;
-use crate::parquet::tests::file;
+use crate::parquet::tests::{file, read as read_rows, table};
 
 /// No lie takes more memory than this: the files have less than a thousand bytes.
 const MOST: u64 = 4 << 20;
@@ -399,6 +400,43 @@ fn levels() {
             );
         }
     }
+}
+
+/// Of old writers: one bit each, the highest of a byte first.
+#[test]
+fn packed_levels() {
+    let body = [&[0b1011_0100, 0b0100_0000][..], &numbers(), &numbers()].concat();
+    let page = Claim::of(10, Encoding::PLAIN, &body).data_packed(&body);
+    let source = table(
+        &one_column("optional int64 c", NONE, 10, &page),
+        ParquetOptions::default(),
+    );
+    let found = read_rows(&source)[0].column(0).clone();
+    let want = [
+        Some(0),
+        None,
+        Some(1),
+        Some(2),
+        None,
+        Some(3),
+        None,
+        None,
+        None,
+        Some(0),
+    ];
+    assert_eq!(*found.as_primitive(), Int64Array::from(want.to_vec()));
+    let refused = "not supported: levels encoded as BIT_PACKED";
+    for declared in [
+        "optional boolean c",
+        "optional binary c (UTF8)",
+        "repeated int64 c",
+    ] {
+        check(&one_column(declared, NONE, 10, &page), refused);
+    }
+    // Levels that are not there are encoded in no way.
+    let page = Claim::of(8, Encoding::PLAIN, &[0x55]).data_packed(&[0x55]);
+    let required = one_column("required boolean c", NONE, 8, &page);
+    assert_eq!(read(&required).unwrap(), 8);
 }
 
 #[test]

@@ -113,6 +113,14 @@ impl Claim {
         [&self.head(0).fields(5, &details).finish(), body].concat()
     }
 
+    /// A page of the first version whose levels are packed bit by bit.
+    pub(super) fn data_packed(&self, body: &[u8]) -> Vec<u8> {
+        #[expect(deprecated, reason = "old writers packed their levels so")]
+        let packed = Encoding::BIT_PACKED as i64;
+        let details = self.details().int(3, packed).int(4, packed);
+        [&self.head(0).fields(5, &details).finish(), body].concat()
+    }
+
     /// A page of the second version with these lengths of levels.
     pub(super) fn data_v2(&self, levels: [i64; 2], body: &[u8]) -> Vec<u8> {
         let details = Fields::default()
