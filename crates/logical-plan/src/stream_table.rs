@@ -102,7 +102,7 @@ struct Shared {
 struct State {
     stage: Stage,
     splits: u64,
-    /// How many batches have been read.
+    /// How many batches have been read, empty ones too.
     batches: usize,
     /// Those that wait for the one that reads.
     parked: Vec<Waker>,
@@ -156,15 +156,16 @@ impl Shared {
         }
     }
 
-    /// Reads until there are enough rows for a split.
-    fn read(&self, reader: &mut Reader, mut number: usize) -> (Vec<Chunk>, Next) {
+    /// Reads until there are enough rows for a split. `number` is that of the next batch, empty ones
+    /// counted.
+    fn read(&self, reader: &mut Reader, number: &mut usize) -> (Vec<Chunk>, Next) {
         let mut chunks: Vec<Chunk> = Vec::new();
         let mut rows = 0;
         while rows < self.batch_size {
             let chunk = match reader.next() {
                 None => return (chunks, Next::Nothing),
                 Some(batch) => batch.map_err(reader_error).and_then(|batch| {
-                    check_schema(&self.source.schema, &batch, number)?;
+                    check_schema(&self.source.schema, &batch, *number)?;
                     let column = |&i: &usize| Column::from_arrow(batch.column(i));
                     Ok(Chunk {
                         columns: self.columns.iter().map(column).collect::<Result<_>>()?,
@@ -180,7 +181,7 @@ impl Shared {
                 }
                 Err(error) => return (chunks, Next::Error(error)),
             }
-            number += 1;
+            *number += 1;
         }
         (chunks, Next::More)
     }
@@ -241,6 +242,7 @@ struct Turn<'a> {
     scan: &'a Shared,
     stage: Stage,
     splits: u64,
+    /// The number of the next batch.
     batches: usize,
 }
 
@@ -249,7 +251,7 @@ impl Drop for Turn<'_> {
         let mut state = self.scan.lock();
         state.stage = std::mem::replace(&mut self.stage, Stage::Ended);
         state.splits += self.splits;
-        state.batches += self.batches;
+        state.batches = self.batches;
         let parked = std::mem::take(&mut state.parked);
         drop(state);
         parked.iter().for_each(Waker::wake);
@@ -275,10 +277,9 @@ impl ScanReader for StreamReader {
             scan: &scan,
             stage: Stage::Ended,
             splits: 0,
-            batches: 0,
+            batches,
         };
-        let (chunks, next) = scan.read(&mut reader, batches);
-        turn.batches = chunks.len();
+        let (chunks, next) = scan.read(&mut reader, &mut turn.batches);
         turn.stage = match next {
             Next::More => Stage::Free(reader),
             Next::Nothing => Stage::Ended,
@@ -436,6 +437,21 @@ mod tests {
         let (splits, end) = read(&*scan(&table(Vec::new()), 8, &query), &mut cx);
         assert!(splits.is_empty());
         assert_eq!(end.unwrap(), 0);
+    }
+
+    #[test]
+    fn errors_count_empty_batches() {
+        let mut cx = TaskContext::standalone();
+        let query = Arc::clone(&cx.query);
+        let other = batch(0..1).project(&[1, 0]).unwrap();
+        let items = [batch(0..0), batch(0..1), batch(1..1), batch(1..2), other];
+        for batch_size in [1, 8] {
+            let table = table(items.iter().cloned().map(Ok).collect());
+            let (splits, end) = read(&*scan(&table, batch_size, &query), &mut cx);
+            assert_eq!(splits.concat().concat(), [0, 2]);
+            let text = end.unwrap_err().to_string();
+            assert!(text.contains("batch 4 of a table has 'twice'"), "{text}");
+        }
     }
 
     #[test]

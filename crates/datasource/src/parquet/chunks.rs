@@ -29,6 +29,8 @@ struct Loaded {
     blocks: Vec<Block>,
     /// Those of the columns whose pages begin with lengths.
     lengths: Vec<usize>,
+    /// Those of the columns with levels packed as old writers did.
+    packed_levels: Vec<usize>,
 }
 
 /// Bytes and where in the file they stand.
@@ -92,8 +94,12 @@ impl RowGroupBytes {
             let bytes = bytes_of(&loaded.blocks, range.start);
             let bytes = bytes.and_then(|bytes| bytes.get(..(range.end - range.start) as usize));
             let checked = headers::check(chunk, bytes.unwrap_or_default(), rows);
-            if checked.map_err(|e| in_column(e, chunk))?.has_lengths {
+            let checked = checked.map_err(|e| in_column(e, chunk))?;
+            if checked.has_lengths {
                 loaded.lengths.push(root);
+            }
+            if checked.has_packed_levels {
+                loaded.packed_levels.push(root);
             }
         }
         loaded.columns.extend(absent);
@@ -107,6 +113,7 @@ impl RowGroupBytes {
             len,
             blocks: loaded.blocks.as_slice().into(),
             lengths: loaded.lengths.as_slice().into(),
+            packed_levels: loaded.packed_levels.as_slice().into(),
         }
     }
 
@@ -197,6 +204,8 @@ pub(super) struct ChunkView {
     blocks: Arc<[Block]>,
     /// The columns, by position in the file, whose pages begin with lengths.
     lengths: Arc<[usize]>,
+    /// The columns, by position in the file, with levels packed as old writers did.
+    packed_levels: Arc<[usize]>,
 }
 
 impl ChunkView {
@@ -204,6 +213,11 @@ impl ChunkView {
     fn rest(&self, start: u64) -> Option<Bytes> {
         let (block, offset) = place_of(&self.blocks, start)?;
         Some(block.bytes.slice(offset..))
+    }
+
+    /// Whether a column (by position in the file) has levels packed as old writers did.
+    pub(super) fn has_packed_levels(&self, column: usize) -> bool {
+        self.packed_levels.contains(&column)
     }
 
     /// Whether the pages of a column (by position in the file) begin with lengths.

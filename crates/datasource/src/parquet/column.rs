@@ -70,6 +70,11 @@ impl ColumnReader {
             let flat = FlatReader::open(chunk, chunks, form, group_rows, selection)?;
             return Ok(reader(Decoder::Flat(Box::new(flat))));
         }
+        // The crate takes the lowest bit of a byte for the first one, the format the highest.
+        if chunks.has_packed_levels(column) {
+            let message = "levels encoded as BIT_PACKED in a column of this type";
+            return Err(Error::unsupported(message));
+        }
         let read_as = |metadata: &ArrowReaderMetadata| {
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
             let chunks = chunks.clone();

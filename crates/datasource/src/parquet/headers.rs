@@ -7,6 +7,7 @@
 use esker_datatypes::{Error, Result};
 use parquet::basic::{Compression, Encoding, Type as PhysicalType};
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::statistics::Statistics;
 
 use super::expansion::can_hold;
 use super::thrift::{Kind, Thrift};
@@ -31,6 +32,8 @@ struct Header {
 struct Details {
     values: i32,
     encoding: i32,
+    /// How the levels of a page of the first version are encoded, those of definition first.
+    levels_as: [i32; 2],
     /// The levels of a page of the second version, which are not compressed.
     levels: [i32; 2],
     /// Whether the values of such a page are not either.
@@ -80,9 +83,12 @@ impl Details {
         let (mut details, mut last) = (Self::default(), 0);
         bytes.expect(kind, Kind::Struct)?;
         while let Some((field, kind)) = bytes.field(&mut last)? {
-            match field {
-                1 => details.values = bytes.int32(kind)?,
-                2 => details.encoding = bytes.int32(kind)?,
+            match (field, kind) {
+                (1, _) => details.values = bytes.int32(kind)?,
+                (2, _) => details.encoding = bytes.int32(kind)?,
+                // Of a dictionary, the third says whether it is sorted.
+                (3, Kind::Int) => details.levels_as[0] = bytes.int32(kind)?,
+                (4, Kind::Int) => details.levels_as[1] = bytes.int32(kind)?,
                 _ => bytes.skip(kind)?,
             }
         }
@@ -115,6 +121,9 @@ pub(super) struct Checked {
     /// Whether there are pages that begin with lengths, of which [`lengths`](super::lengths) has to
     /// make sure once they are decompressed.
     pub(super) has_lengths: bool,
+    /// Whether there are levels packed as old writers did, the highest bit of a byte first, that do
+    /// not all say the same.
+    pub(super) has_packed_levels: bool,
 }
 
 /// Holds what the pages of a column chunk claim against its bytes, and the values of a column that
@@ -151,6 +160,9 @@ pub(super) fn check(chunk: &ColumnChunkMetaData, bytes: &[u8], rows: usize) -> R
             let message = format!("the column has more rows than its row group: {rows}");
             return Err(Error::data(message));
         }
+        if found.header.kind == Some(DATA) {
+            checked.has_packed_levels |= has_packed_levels(chunk, details.levels_as);
+        }
         let has_lengths = |encoding| encoding as i32 == details.encoding;
         checked.has_lengths |= [
             Encoding::DELTA_LENGTH_BYTE_ARRAY,
@@ -173,6 +185,18 @@ pub(super) fn check(chunk: &ColumnChunkMetaData, bytes: &[u8], rows: usize) -> R
         return Err(Error::data(message));
     }
     Ok(checked)
+}
+
+/// Whether levels of a chunk are packed bit by bit; those of a column without nulls are all 1, in
+/// whichever order.
+fn has_packed_levels(chunk: &ColumnChunkMetaData, [definition, repetition]: [i32; 2]) -> bool {
+    #[expect(deprecated, reason = "old writers packed their levels so")]
+    let packed = |encoding| encoding == Encoding::BIT_PACKED as i32;
+    let descriptor = chunk.column_descr();
+    let (definitions, repetitions) = (descriptor.max_def_level(), descriptor.max_rep_level());
+    let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
+    let all_there = definitions == 1 && nulls == Some(0);
+    repetitions > 0 && packed(repetition) || definitions > 0 && packed(definition) && !all_there
 }
 
 /// A page.

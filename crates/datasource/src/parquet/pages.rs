@@ -29,22 +29,22 @@ pub(super) fn read(
     columns: &[usize],
 ) -> Option<PageIndex> {
     let mut leaves = Vec::with_capacity(columns.len());
-    for row_group in 0..footer.row_groups() {
-        for &column in columns {
-            let chunk = footer.flat_chunk(row_group, column);
-            leaves.extend(chunk.filter(|(_, chunk)| chunk.column_index_offset().is_some()));
-        }
+    for &column in columns {
+        let groups = 0..footer.row_groups();
+        let mut chunks = groups.filter_map(|row_group| footer.flat_chunk(row_group, column));
+        let found = chunks.find(|(_, chunk)| chunk.column_index_offset().is_some());
+        leaves.extend(found.map(|(leaf, _)| leaf));
     }
     if leaves.is_empty() {
         return None;
     }
     let tail = Tail::unread(file, len);
     for row_group in footer.metadata().row_groups() {
-        for (leaf, _) in &leaves {
-            check_offsets(&tail, row_group.columns().get(*leaf)?).ok()?;
+        for &leaf in &leaves {
+            check_offsets(&tail, row_group.columns().get(leaf)?).ok()?;
         }
     }
-    let mask = ColumnChunkMask::columns(leaves.into_iter().map(|(leaf, _)| leaf));
+    let mask = ColumnChunkMask::columns(leaves);
     let reader = ParquetMetaDataReader::new_with_metadata(footer.metadata().clone())
         .with_page_index_policy(PageIndexPolicy::Optional)
         .with_page_index_mask(mask);
@@ -55,7 +55,8 @@ pub(super) fn read(
     read.ok()?.ok()?.1
 }
 
-/// Walks the offset index of a chunk: a decoder makes room for as many pages as it says it has.
+/// Walks the offset index of a chunk: the decoder makes room for as many pages as it says it has.
+/// The lists of a column index it holds against the bytes that are left by itself.
 ///
 /// # Errors
 /// `Data` for one that claims more than its bytes can say.

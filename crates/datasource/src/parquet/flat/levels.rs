@@ -12,8 +12,11 @@ use esker_datatypes::{Error, Result};
 use super::values::Word;
 
 /// A bit for each value of a page: whether it is there.
+#[derive(Default)]
 pub(super) struct Levels {
     words: Vec<u64>,
+    /// All words behind those: a run up to the end takes no memory, however long it claims to be.
+    rest: u64,
 }
 
 impl Levels {
@@ -24,8 +27,9 @@ impl Levels {
     /// `Data` for bytes that end too early or say what cannot be.
     pub(super) fn parse(mut bytes: &[u8], count: usize) -> Result<Option<Self>> {
         let early = || Error::data("the definition levels of a page end too early");
-        let mut levels = Self { words: Vec::new() };
-        let (mut at, mut all) = (0, true);
+        // Not before a value is missing.
+        let mut levels: Option<Self> = None;
+        let mut at = 0;
         while at < count {
             let (header, length) = varint(bytes).ok_or_else(early)?;
             bytes = bytes.get(length..).ok_or_else(early)?;
@@ -41,8 +45,10 @@ impl Levels {
                 if runs == 0 {
                     return Err(early());
                 }
-                all &= level == 1;
-                levels.push_run(at, runs, level == 1);
+                if level == 0 || levels.is_some() {
+                    let levels = levels.get_or_insert_with(|| Self::of_ones(at));
+                    levels.push_run(at, runs, level == 1, at + runs == count);
+                }
                 at += runs;
             } else {
                 // Writers may cut the last bytes off.
@@ -56,13 +62,15 @@ impl Levels {
                 for (i, &byte) in bits[..found.div_ceil(8)].iter().enumerate() {
                     let some = (found - i * 8).min(8);
                     let byte = u64::from(byte) & ((1 << some) - 1);
-                    all &= byte.count_ones() as usize == some;
-                    levels.push_bits(at + i * 8, byte, some);
+                    if levels.is_some() || (byte.count_ones() as usize) < some {
+                        let levels = levels.get_or_insert_with(|| Self::of_ones(at + i * 8));
+                        levels.push_bits(at + i * 8, byte, some);
+                    }
                 }
                 at += found;
             }
         }
-        Ok((!all).then_some(levels))
+        Ok(levels)
     }
 
     /// Reads levels of old writers: one bit each, the highest of a byte first.
@@ -73,7 +81,7 @@ impl Levels {
         let bytes = bytes
             .get(..count.div_ceil(8))
             .ok_or_else(|| Error::data("the definition levels of a page end too early"))?;
-        let mut levels = Self { words: Vec::new() };
+        let mut levels = Self::default();
         let mut all = true;
         for (i, byte) in bytes.iter().enumerate() {
             let some = (count - i * 8).min(8);
@@ -84,9 +92,21 @@ impl Levels {
         Ok((!all).then_some(levels))
     }
 
-    fn push_run(&mut self, at: usize, count: usize, bit: bool) {
+    /// So many values that are there.
+    fn of_ones(count: usize) -> Self {
+        let mut levels = Self::default();
+        levels.push_run(0, count, true, false);
+        levels
+    }
+
+    /// Appends a run behind `at` bits; the last one only up to the end of a word.
+    fn push_run(&mut self, at: usize, count: usize, bit: bool, last: bool) {
         let mut at = at;
-        let end = at + count;
+        let mut end = at + count;
+        if last {
+            end = end.min(at.next_multiple_of(64));
+            self.rest = if bit { u64::MAX } else { 0 };
+        }
         while at < end {
             let some = (64 - at % 64).min(end - at);
             let bits = if bit { u64::MAX >> (64 - some) } else { 0 };
@@ -103,10 +123,11 @@ impl Levels {
     /// Up to 64 bits from one on.
     fn bits(&self, from: usize, count: usize) -> u64 {
         let (word, shift) = (from / 64, from % 64);
-        let low = self.words[word] >> shift;
-        let high = match self.words.get(word + 1) {
-            Some(high) if shift > 0 => high << (64 - shift),
-            _ => 0,
+        let word_at = |word: usize| self.words.get(word).copied().unwrap_or(self.rest);
+        let low = word_at(word) >> shift;
+        let high = match shift {
+            0 => 0,
+            shift => word_at(word + 1) << (64 - shift),
         };
         (low | high) & (u64::MAX >> (64 - count))
     }
@@ -211,6 +232,60 @@ mod tests {
         for (bytes, count) in [(&bytes[..], 17), (&[], 1), (&[2 << 1, 2], 2), (&[0, 1], 1)] {
             assert!(parse(bytes, count).is_err(), "{bytes:?}");
         }
+    }
+
+    /// Runs and bits of any kind and length, in turn: against a list of levels.
+    #[test]
+    fn any_runs() {
+        let lengths = [1usize, 8, 56, 64, 72, 128, 200];
+        for (i, &first) in lengths.iter().enumerate() {
+            for &second in &lengths {
+                for kinds in 0..64usize {
+                    let runs = [first, second, lengths[(i + kinds) % lengths.len()]];
+                    let (mut bytes, mut want) = (Vec::new(), Vec::new());
+                    for (j, count) in runs.into_iter().enumerate() {
+                        let (bit, packed) = (kinds >> (2 * j) & 1 == 1, kinds >> (2 * j) & 2 == 2);
+                        if packed {
+                            let count = count.div_ceil(8);
+                            bytes.push((count << 1 | 1) as u8);
+                            let byte = if bit { 0xff } else { 0b0110_0001 };
+                            bytes.extend(vec![byte; count]);
+                            let bits = (0..8 * count).map(|at| byte >> (at % 8) & 1 == 1);
+                            want.extend(bits);
+                        } else {
+                            let header = count << 1;
+                            bytes.extend([header as u8 | 0x80, (header >> 7) as u8, bit.into()]);
+                            want.extend(vec![bit; count]);
+                        }
+                    }
+                    let levels = Levels::parse(&bytes, want.len()).unwrap();
+                    assert_eq!(levels.is_none(), want.iter().all(|&there| there));
+                    let Some(levels) = levels else { continue };
+                    for from in [0, 1, 63, 64, 70, want.len() - 1] {
+                        let from = from.min(want.len());
+                        let there = want[from..].iter().filter(|&&there| there).count();
+                        assert_eq!(levels.count(from, want.len() - from), there, "{runs:?}");
+                    }
+                    assert_eq!(listed(Some(levels), want.len()), want, "{runs:?} {kinds}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_runs_take_no_memory() {
+        // 2^31 - 1 values in six bytes.
+        let run = |level| [0xfe, 0xff, 0xff, 0xff, 0x0f, level];
+        let count = i32::MAX as usize;
+        assert!(Levels::parse(&run(1), count).unwrap().is_none());
+        let nulls = Levels::parse(&run(0), count).unwrap().unwrap();
+        assert_eq!((nulls.words.len(), nulls.count(count - 99, 99)), (0, 0));
+        let one = [&[3, 0b1111_1110][..], &run(1)].concat();
+        let one = Levels::parse(&one, count).unwrap().unwrap();
+        assert_eq!((one.words.len(), one.count(count - 99, 99)), (1, 99));
+        // A run of values that ends too early: no room for them before that is known.
+        let short = [&run(1)[..], &run(1)].concat();
+        assert!(Levels::parse(&short[..11], 2 * count).is_err());
     }
 
     /// The highest bit of a byte comes first.

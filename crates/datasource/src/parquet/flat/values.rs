@@ -118,8 +118,11 @@ impl Dictionary {
             let length = u32::from_le_bytes(*length.ok_or_else(early)?);
             at += 4;
             let offset = u32::try_from(at).map_err(|_| early())?;
+            if length as usize > page.len() - at {
+                return Err(early());
+            }
             let appended = texts.try_append_view(block, offset, length);
-            appended.map_err(|error| Error::data(error.to_string()))?;
+            appended.map_err(|_| Error::data("a dictionary with a text that is no UTF-8"))?;
             at += length as usize;
         }
         Ok(Self::Texts(Arc::new(texts.finish())))

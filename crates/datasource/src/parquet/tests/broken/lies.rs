@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::ParquetMetaDataReader;
@@ -10,8 +10,9 @@ use parquet::file::properties::WriterProperties;
 
 use super::pages::{Claim, one_column, unsigned};
 use super::{check_error, memory, read};
+use crate::ParquetOptions;
 use crate::parquet::headers::bodies;
-use crate::parquet::tests::file;
+use crate::parquet::tests::{file, read as read_rows, table};
 
 /// No lie takes more memory than this: the files have less than a thousand bytes.
 const MOST: u64 = 4 << 20;
@@ -64,14 +65,35 @@ fn behind_the_last_page_stands_nothing() {
     }
 }
 
-/// Brotli makes as much of a few bytes as it likes, whatever the header of the page says.
+/// Gzip and Brotli make what they can of a few bytes, whatever the header of the page says.
 #[test]
 fn claims_of_less_than_there_is() {
-    let brotli = Compression::BROTLI(Default::default());
+    let gzip = Compression::GZIP(Default::default());
+    for codec in [gzip, Compression::BROTLI(Default::default())] {
+        let body = zeros(codec);
+        for uncompressed in [32, 16 << 20] {
+            let page = Claim {
+                uncompressed,
+                ..Claim::of(4, Encoding::PLAIN, &body)
+            };
+            let lie = one_column("required boolean c", codec, 4, &page.data(&body));
+            let mut found = Ok(0);
+            // The window of the decompressor takes some, the page would take 32 MiB.
+            let bytes = memory(|| found = read(&lie));
+            assert!(bytes < 16 << 20, "{bytes}");
+            let error = found.unwrap_err().to_string();
+            let want = format!("cannot hold the {uncompressed} that it claims");
+            assert!(error.contains(&want), "{codec}: {error}");
+        }
+    }
+}
+
+/// 32 MiB of zeros, compressed as one page.
+fn zeros(codec: Compression) -> Bytes {
     let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 1 << 22]));
     let zeros = RecordBatch::try_from_iter([("zero", zeros)]).unwrap();
     let properties = WriterProperties::builder()
-        .set_compression(brotli)
+        .set_compression(codec)
         .set_dictionary_enabled(false)
         .set_data_page_size_limit(64 << 20)
         .set_data_page_row_count_limit(1 << 22)
@@ -82,21 +104,20 @@ fn claims_of_less_than_there_is() {
     let chunk = metadata.row_group(0).column(0);
     let (start, len) = chunk.byte_range();
     let pages = written.slice(start as usize..(start + len) as usize);
-    let body = pages.slice(bodies(chunk, &pages)[0].clone());
-    let page = Claim {
-        uncompressed: 32,
-        ..Claim::of(4, Encoding::PLAIN, &body)
-    };
-    let lie = one_column("required boolean c", brotli, 4, &page.data(&body));
-    let mut found = Ok(0);
-    // The window of the decompressor takes some, the page would take 32 MiB.
-    let bytes = memory(|| found = read(&lie));
-    assert!(bytes < 16 << 20, "{bytes}");
-    let error = found.unwrap_err().to_string();
-    assert!(
-        error.contains("cannot hold the 32 that it claims"),
-        "{error}"
-    );
+    pages.slice(bodies(chunk, &pages)[0].clone())
+}
+
+/// Behind the levels stands nothing, not even what a codec makes of nothing.
+#[test]
+fn pages_of_nulls_alone() {
+    let levels = [8, 0];
+    let page = Claim::of(4, Encoding::PLAIN, &levels).data_v2([2, 0], &levels);
+    for codec in codecs() {
+        for declared in ["optional int64 c", "optional boolean c"] {
+            let file = one_column(declared, codec, 4, &page);
+            assert_eq!(read(&file).unwrap(), 4, "{codec}: {declared}");
+        }
+    }
 }
 
 #[test]
@@ -180,6 +201,13 @@ fn numbers_of_values() {
             &one_column("optional binary c (UTF8)", NONE, rows, &page),
             "",
         );
+        // All values are there, say the levels.
+        let mut run = Vec::new();
+        unsigned(&mut run, most as u64 * 2);
+        run.push(1);
+        let body = [&(run.len() as u32).to_le_bytes()[..], &run, &numbers()].concat();
+        let claim = Claim::of(most, Encoding::PLAIN, &body).data(&body);
+        check(&one_column("optional int64 c", NONE, rows, &claim), "");
     }
 }
 
@@ -233,6 +261,30 @@ fn lengths_of_texts() {
             let chunk = [page.dictionary(&body), codes].concat();
             check(&one_column(declared, NONE, 1, &chunk), "");
         }
+    }
+}
+
+#[test]
+fn dictionaries_that_are_no_text() {
+    let codes = Claim::of(1, Encoding::RLE_DICTIONARY, &[1, 2, 0]).data(&[1, 2, 0]);
+    let chunk = |text: &[u8]| {
+        let body = [&(text.len() as u32).to_le_bytes()[..], text].concat();
+        let dictionary = Claim::of(1, Encoding::PLAIN, &body).dictionary(&body);
+        one_column(
+            "required binary c (UTF8)",
+            NONE,
+            1,
+            &[&dictionary[..], &codes].concat(),
+        )
+    };
+    assert_eq!(read(&chunk("h\u{e9}".as_bytes())).unwrap(), 1);
+    // In a view itself, in a block, and cut within a character.
+    for text in [
+        &[0xff; 3][..],
+        &[0xfe; 20],
+        "h\u{e9}".as_bytes().split_at(2).0,
+    ] {
+        check(&chunk(text), "a text that is no UTF-8");
     }
 }
 
@@ -348,6 +400,43 @@ fn levels() {
             );
         }
     }
+}
+
+/// Of old writers: one bit each, the highest of a byte first.
+#[test]
+fn packed_levels() {
+    let body = [&[0b1011_0100, 0b0100_0000][..], &numbers(), &numbers()].concat();
+    let page = Claim::of(10, Encoding::PLAIN, &body).data_packed(&body);
+    let source = table(
+        &one_column("optional int64 c", NONE, 10, &page),
+        ParquetOptions::default(),
+    );
+    let found = read_rows(&source)[0].column(0).clone();
+    let want = [
+        Some(0),
+        None,
+        Some(1),
+        Some(2),
+        None,
+        Some(3),
+        None,
+        None,
+        None,
+        Some(0),
+    ];
+    assert_eq!(*found.as_primitive(), Int64Array::from(want.to_vec()));
+    let refused = "not supported: levels encoded as BIT_PACKED";
+    for declared in [
+        "optional boolean c",
+        "optional binary c (UTF8)",
+        "repeated int64 c",
+    ] {
+        check(&one_column(declared, NONE, 10, &page), refused);
+    }
+    // Levels that are not there are encoded in no way.
+    let page = Claim::of(8, Encoding::PLAIN, &[0x55]).data_packed(&[0x55]);
+    let required = one_column("required boolean c", NONE, 8, &page);
+    assert_eq!(read(&required).unwrap(), 8);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 mod flips;
 /// Footers that lie.
 mod footers;
+/// Page indexes that lie.
+mod indexes;
 /// Pages that lie.
 mod lies;
 /// Pages made by hand.

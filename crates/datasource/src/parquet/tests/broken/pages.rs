@@ -113,6 +113,14 @@ impl Claim {
         [&self.head(0).fields(5, &details).finish(), body].concat()
     }
 
+    /// A page of the first version whose levels are packed bit by bit.
+    pub(super) fn data_packed(&self, body: &[u8]) -> Vec<u8> {
+        #[expect(deprecated, reason = "old writers packed their levels so")]
+        let packed = Encoding::BIT_PACKED as i64;
+        let details = self.details().int(3, packed).int(4, packed);
+        [&self.head(0).fields(5, &details).finish(), body].concat()
+    }
+
     /// A page of the second version with these lengths of levels.
     pub(super) fn data_v2(&self, levels: [i64; 2], body: &[u8]) -> Vec<u8> {
         let details = Fields::default()
@@ -131,15 +139,25 @@ impl Claim {
     }
 }
 
-/// A file of one row group with one column `c`, declared so, whose chunk has these bytes.
+/// How the header of a dictionary begins: the kind of page is its first field.
+const DICTIONARY: [u8; 2] = [0x15, 4];
+
+/// A file of one row group with one column `c`, declared so, whose chunk has these bytes. A dictionary
+/// at their begin is announced, as are codes for all values then.
 pub(super) fn one_column(declared: &str, codec: Compression, rows: i64, chunk: &[u8]) -> Vec<u8> {
     let schema = parse_message_type(&format!("message m {{ {declared}; }}")).unwrap();
     let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+    let (dictionary, data, encoding) = match chunk.starts_with(&DICTIONARY) {
+        // Behind the dictionary, wherever that ends: nobody looks for the page there.
+        true => (Some(4), 5, Encoding::RLE_DICTIONARY),
+        false => (None, 4, Encoding::PLAIN),
+    };
     let column = ColumnChunkMetaData::builder(schema.column(0))
-        .set_encodings(vec![Encoding::PLAIN])
+        .set_encodings(vec![Encoding::RLE, encoding])
+        .set_dictionary_page_offset(dictionary)
         .set_compression(codec)
         .set_num_values(rows)
-        .set_data_page_offset(4)
+        .set_data_page_offset(data)
         .set_total_compressed_size(chunk.len() as i64)
         .set_total_uncompressed_size(chunk.len() as i64)
         .build()
