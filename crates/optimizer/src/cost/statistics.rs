@@ -28,7 +28,7 @@ pub(crate) fn rows_of(node: &LogicalPlan, inputs: &[Option<f64>]) -> Option<f64>
             at_most(rows.map(|rows| rows as f64 * share), scan.limit())
         }
         LogicalPlan::Filter(filter) => Some(input? * selectivity(filter.predicate())),
-        LogicalPlan::Projection(_) => input,
+        LogicalPlan::Projection(_) | LogicalPlan::Shared(_) => input,
         LogicalPlan::Sort(sort) => at_most(input, sort.fetch()),
         LogicalPlan::Limit(limit) => {
             let left = input.map(|rows| (rows - limit.offset() as f64).max(0.0));

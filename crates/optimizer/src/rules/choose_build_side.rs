@@ -43,6 +43,7 @@ impl OptimizerRule for ChooseBuildSide {
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => Transformed::no(node),
             };
             Ok(Visited {
@@ -92,7 +93,7 @@ impl Above {
             }
             // The right side is built of, and its order shows in pairs only.
             LogicalPlan::Join(_) => vec![self, claims(self.claim)],
-            LogicalPlan::Scan(_) | LogicalPlan::Extension(_) => {
+            LogicalPlan::Scan(_) | LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {
                 node.inputs().iter().map(|_| Self::default()).collect()
             }
         }

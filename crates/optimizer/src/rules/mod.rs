@@ -19,6 +19,7 @@ mod merge_unions;
 mod push_down_filters;
 mod push_down_limits;
 mod push_down_projections;
+mod share_subplans;
 mod simplify_expressions;
 mod simplify_joins;
 
@@ -31,6 +32,7 @@ pub use merge_unions::MergeUnions;
 pub use push_down_filters::PushDownFilters;
 pub use push_down_limits::PushDownLimits;
 pub use push_down_projections::PushDownProjections;
+pub use share_subplans::ShareSubplans;
 pub use simplify_expressions::SimplifyExpressions;
 pub use simplify_joins::SimplifyJoins;
 
@@ -45,6 +47,9 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(LimitToTopK),
         Arc::new(DropSorts),
         Arc::new(MergeProjections),
+        // What tells two copies of a relation apart stands behind it: which columns are used above,
+        // and choices by cost.
+        Arc::new(ShareSubplans),
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),
         Arc::new(ChooseBuildSide),
