@@ -1,7 +1,8 @@
-//! Keys of groups, joins and sorts, by kind: nanoseconds a row.
+//! Keys of groups, joins and sorts, and distinct values, by kind: nanoseconds a row.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a benchmark fails by panicking"
 )]
 
@@ -13,9 +14,11 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use esker_datatypes::{Buffers, Column, DataType, Selection};
+use esker_functions::NUnique;
 use esker_kernels::hash::hash_rows;
 use esker_kernels::hash_table::{GroupTable, JoinKeys, JoinTable, Matches, ProbeState};
 use esker_kernels::sort_key::{Run, SortKeys, SortOptions};
+use esker_logical_expr::function::AggregateFunction;
 
 /// Rows of a key, and of the build side of a join.
 const ROWS: usize = 1 << 18;
@@ -78,7 +81,12 @@ impl Rows {
 }
 
 /// Measures what is run on what is made for each key.
-fn each_key<T>(
+fn each_key<T>(c: &mut Criterion, title: &str, make: impl Fn(&[&str]) -> T, run: impl FnMut(&T)) {
+    each_of(&KEYS, c, title, make, run);
+}
+
+fn each_of<T>(
+    keys: &[&[&str]],
     c: &mut Criterion,
     title: &str,
     make: impl Fn(&[&str]) -> T,
@@ -86,7 +94,7 @@ fn each_key<T>(
 ) {
     let mut group = c.benchmark_group(title);
     group.throughput(Throughput::Elements(ROWS as u64));
-    for kinds in KEYS {
+    for kinds in keys {
         // Made when the case is among those that are measured.
         let made = LazyCell::new(|| make(kinds));
         group.bench_function(kinds.join(", "), |b| {
@@ -121,6 +129,35 @@ fn group_by(c: &mut Criterion) {
                     .unwrap();
             }
             black_box(table.len());
+        });
+    }
+}
+
+/// Distinct values of groups whose rows lie beside each other, of scattered ones, and of all rows.
+fn n_unique(c: &mut Criterion) {
+    let numbers = data::numbers(ROWS, 1 << 14, 1);
+    let clustered = (0..ROWS as u32).map(|row| row / 4).collect();
+    let scattered = data::numbers(ROWS, 1 << 14, 0).into_iter().rev();
+    let scattered = scattered.map(|n| n.unwrap_or(0) as u32).collect();
+    let groups: [(&str, Vec<u32>); 3] = [
+        ("groups of 4 rows", clustered),
+        ("scattered groups", scattered),
+        ("one group", vec![0; ROWS]),
+    ];
+    let mut buffers = Buffers::default();
+    for (title, groups) in groups {
+        let n_groups = groups.iter().max().map_or(0, |&group| group as usize + 1);
+        let rows = |kinds: &[&str]| Rows::new(kinds, &numbers, BATCH);
+        let title = format!("n_unique/{title}");
+        // One column each.
+        each_of(&KEYS[..KEYS.len() - 1], c, &title, rows, |rows| {
+            let mut sets = NUnique::new().accumulator(&rows.types).unwrap();
+            for ((columns, count), groups) in rows.each().zip(groups.chunks(BATCH)) {
+                let (values, all) = ([columns[0].clone()], Selection::all(count));
+                sets.update(groups, n_groups, &values, &all, &mut buffers)
+                    .unwrap();
+            }
+            black_box(sets.finish(0..n_groups).unwrap());
         });
     }
 }
@@ -179,5 +216,5 @@ fn sort(c: &mut Criterion) {
     }
 }
 
-criterion_group! { name = benches; config = data::short(); targets = hash, group_by, join, sort }
+criterion_group! { name = benches; config = data::short(); targets = hash, group_by, n_unique, join, sort }
 criterion_main!(benches);

@@ -89,7 +89,9 @@ pub struct ScanRequest {
     pub columns: Vec<usize>,
     /// Which of [`columns`](Self::columns) are delivered, by position in that list, in this order.
     pub projection: Vec<usize>,
-    /// The filters, all of which a delivered row must pass where the source said `Exact`.
+    /// The filters, all of which a delivered row must pass where the source said `Exact`. Behind
+    /// those that the source was asked about may come [dynamic](PredicateProperties::dynamic) ones,
+    /// of no expression, that the source may ignore.
     pub filters: Vec<ScanFilter>,
     /// At least this many rows (of those that pass) are wanted, more may be given.
     pub limit: Option<u64>,

@@ -8,8 +8,8 @@ use esker_datatypes::{
     DataType, Field, Result, Schema, SchemaRef, is_binary, is_string, value_type,
 };
 use esker_logical_expr::function::Volatility;
-use esker_logical_expr::tree;
-use esker_logical_expr::{Alias, Expr, Interval, UnaryOp, cannot_fail};
+use esker_logical_expr::tree::{self, Visit};
+use esker_logical_expr::{Alias, BinaryOp, ColumnRef, Expr, Interval, UnaryOp, cannot_fail};
 use esker_logical_plan::LogicalPlan;
 
 /// The columns that the expressions of a node are over.
@@ -136,6 +136,26 @@ pub(crate) fn compare_as_they_are(left: &DataType, right: &DataType) -> bool {
     l == r || (is_string(l) && is_string(r)) || (is_binary(l) && is_binary(r))
 }
 
+/// Joins terms with `OR`, from the left; `None` for no terms.
+pub(crate) fn any_of(terms: impl IntoIterator<Item = Expr>) -> Option<Expr> {
+    let or = |left, right| Expr::binary(left, BinaryOp::Or, right);
+    terms.into_iter().reduce(or)
+}
+
+/// Whether an expression has at most this many nodes.
+pub(crate) fn is_small(expr: &Expr, most: usize) -> bool {
+    let mut nodes = 0;
+    tree::visit(expr, |_| {
+        nodes += 1;
+        if nodes > most {
+            Visit::Stop
+        } else {
+            Visit::Continue
+        }
+    });
+    nodes <= most
+}
+
 /// Whether it costs nothing to evaluate: a column or a literal.
 pub(crate) fn is_trivial(expr: &Expr) -> bool {
     matches!(expr.unaliased(), Expr::Column(_) | Expr::Literal(_))
@@ -175,10 +195,34 @@ impl<'a> ExprSet<'a> {
         same_hash.push(expr);
         Ok(true)
     }
+
+    /// Whether an expression that computes the same is there.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub(crate) fn contains(&self, expr: &Expr) -> Result<bool> {
+        let same_hash = self.by_hash.get(&fingerprint(expr)?);
+        Ok(same_hash.is_some_and(|exprs| exprs.iter().any(|other| other.same_as(expr))))
+    }
 }
 
 /// A hash that is equal for expressions that are [the same](Expr::same_as).
 fn fingerprint(expr: &Expr) -> Result<u64> {
+    fingerprint_by(expr, |column, hasher| match column.id() {
+        Some(id) => id.hash(hasher),
+        None => column.name().hash(hasher),
+    })
+}
+
+/// A hash that is equal for expressions that are the same but for the identities of their columns.
+pub(crate) fn fingerprint_by_name(expr: &Expr) -> Result<u64> {
+    fingerprint_by(expr, |column, hasher| column.name().hash(hasher))
+}
+
+fn fingerprint_by(
+    expr: &Expr,
+    hash_column: impl Fn(&ColumnRef, &mut DefaultHasher),
+) -> Result<u64> {
     tree::fold(expr, |node, children: &[u64]| {
         if let (Expr::Alias(_), [child]) = (node, children) {
             return Ok(*child);
@@ -187,10 +231,7 @@ fn fingerprint(expr: &Expr) -> Result<u64> {
         std::mem::discriminant(node).hash(&mut hasher);
         children.hash(&mut hasher);
         match node {
-            Expr::Column(column) => match column.id() {
-                Some(id) => id.hash(&mut hasher),
-                None => column.name().hash(&mut hasher),
-            },
+            Expr::Column(column) => hash_column(column, &mut hasher),
             Expr::Literal(value) => value.to_string().hash(&mut hasher),
             Expr::Binary(binary) => binary.op.hash(&mut hasher),
             Expr::Unary(unary) => unary.op.hash(&mut hasher),

@@ -24,12 +24,16 @@ mod cost;
 mod descend;
 /// What rules ask of expressions.
 mod expressions;
+/// Predicates that follow from others, put where they do not hold yet.
+mod implied;
 /// Which inputs of a join may lose rows.
 mod join_sides;
 /// The rules in turn, and the checks after each.
 mod optimizer;
 #[cfg(test)]
 mod random_tests;
+/// What relies on the rows of joins as they come.
+mod reliance;
 /// What a rule is.
 mod rule;
 /// The rules, one file each.

@@ -31,7 +31,7 @@ fn grow(plan: LogicalPlan, at: usize, (kind, x, y, more): Step) -> LogicalPlan {
     let (c, d) = (|| col(&*x), || col(&*y));
     let fresh = format!("c{at}");
     let flag = |bit: u8| more & bit != 0;
-    match kind % 14 {
+    match kind % 15 {
         0 => filter(plan, c().gt(1)),
         1 => filter(plan, c().eq(d()).and(d().lt(9)).or(c().is_null())),
         2 => filter(plan, fail_on(c(), 3).gt(0).and(d().gt(1))),
@@ -63,7 +63,12 @@ fn grow(plan: LogicalPlan, at: usize, (kind, x, y, more): Step) -> LogicalPlan {
             let right = side_of_rows(&prefix, 10);
             let columns = ["a", "b"].map(|name| col(format!("{prefix}{name}")));
             let [a, b] = columns.clone();
-            let right = filter(project(right, columns), a.clone().neq(7));
+            let of_right = match more % 3 {
+                0 => a.clone().neq(7),
+                1 => a.clone().gt(7),
+                _ => a.clone().is_in([1i64, 2, 3]).and(b.clone().lt(5)),
+            };
+            let right = filter(project(right, columns), of_right);
             let on = format!("{prefix}a");
             let pair = [(&*x, &*on)];
             let on: &[_] = if flag(1) { &pair } else { &[] };
@@ -79,6 +84,10 @@ fn grow(plan: LogicalPlan, at: usize, (kind, x, y, more): Step) -> LogicalPlan {
             .with_maintain_order(flag(64))
             .with_single(flag(128) && flag(1) && flag(4));
             LogicalPlan::Join(node)
+        }
+        13 => {
+            let branch = |least: i64| c().gt(least).and(d().lt(least + 5)).and(c().neq(d()));
+            filter(plan, branch(1).or(branch(4)))
         }
         _ => union([plan.clone(), plan]),
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use esker_datatypes::{Column, DataType, Error, Field, Precision, Result, Schema, SchemaRef};
+use esker_datatypes::{
+    Column, ColumnStatistics, DataType, Error, Field, Precision, Result, Schema, SchemaRef,
+    TableStatistics,
+};
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, Call, FunctionProperties, GroupsAccumulator,
     ScalarFunction, Signature, Volatility,
@@ -20,7 +23,7 @@ use crate::{Analyzer, Optimizer, OptimizerRule};
 struct Mock {
     schema: SchemaRef,
     answer: fn(&Expr) -> FilterPushdown,
-    rows: Precision<u64>,
+    statistics: TableStatistics,
 }
 
 impl TableSource for Mock {
@@ -30,7 +33,7 @@ impl TableSource for Mock {
 
     fn properties(&self) -> SourceProperties {
         let mut properties = SourceProperties::default();
-        properties.statistics.rows = self.rows;
+        properties.statistics = self.statistics.clone();
         properties
     }
 
@@ -113,11 +116,14 @@ fn mock(
     rows: Option<u64>,
 ) -> LogicalPlan {
     let schema = Arc::new(schema);
-    let rows = rows.map_or(Precision::Unknown, Precision::Exact);
+    let statistics = TableStatistics {
+        rows: rows.map_or(Precision::Unknown, Precision::Exact),
+        ..TableStatistics::default()
+    };
     let source = Mock {
         schema,
         answer,
-        rows,
+        statistics,
     };
     LogicalPlan::Scan(Scan::new(name, Arc::new(source)))
 }
@@ -156,6 +162,20 @@ pub(crate) fn side(prefix: &str) -> LogicalPlan {
 pub(crate) fn side_of_rows(prefix: &str, rows: u64) -> LogicalPlan {
     let answer = |_: &Expr| FilterPushdown::Unsupported;
     mock(prefix, prefixed(prefix), answer, rows.into())
+}
+
+/// The same with statistics of its first columns.
+pub(crate) fn side_with(prefix: &str, rows: u64, columns: Vec<ColumnStatistics>) -> LogicalPlan {
+    let source = Mock {
+        schema: Arc::new(prefixed(prefix)),
+        answer: |_| FilterPushdown::Unsupported,
+        statistics: TableStatistics {
+            rows: Precision::Exact(rows),
+            columns,
+            ..TableStatistics::default()
+        },
+    };
+    LogicalPlan::Scan(Scan::new(prefix, Arc::new(source)))
 }
 
 fn prefixed(prefix: &str) -> Schema {

@@ -161,7 +161,26 @@ fn each_rule_can_be_switched_off() {
         let named = project(named, [col("g"), col("a")]);
         let small = sort(side_of_rows("l", 10), [col("lb").asc()]);
         let joined = join(small, named, JoinType::Left, &[("la", "a")], None);
-        let kept = filter(LogicalPlan::Join(joined), col("g").gt(1));
+        let either = col("la")
+            .lt(5)
+            .and(col("g").lt(2))
+            .or(col("la").lt(5).and(col("g").lt(3)));
+        let both = col("lb").eq(1).and(col("g").gt(2)).or(col("lb").eq(2));
+        let inner =
+            |left, right, on| LogicalPlan::Join(join(left, right, JoinType::Inner, &[on], None));
+        let few = filter(
+            side_of_rows("n", 100),
+            col("nb").eq(1).and(col("ns").eq("x")),
+        );
+        let joined = inner(
+            LogicalPlan::Join(joined),
+            side_of_rows("m", 100),
+            ("lk", "mk"),
+        );
+        let joined = inner(joined, few, ("ma", "na"));
+        let kept = filter(joined, col("g").gt(1).and(either).and(both));
+        let many = side_of_rows("x", 100_000);
+        let kept = LogicalPlan::Join(join(kept, many, JoinType::Semi, &[("lk", "xk")], None));
         let named = project(sort(kept, [col("g").asc()]), [col("g") * 2]);
         let grouped = aggregate(scan_of_rows("v", 9), [col("f").alias("g")], Vec::new());
         union([limit(0, 9, named), grouped.clone(), grouped])

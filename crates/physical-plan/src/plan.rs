@@ -44,6 +44,8 @@ pub(crate) struct ScanColumn {
     pub(crate) filters: RuntimeFilters,
     /// The column's place among those that the scan reads.
     pub(crate) column: usize,
+    /// How many integers there are from the least to the greatest of the column, if that is known.
+    pub(crate) span: Option<u64>,
 }
 
 /// What a node is to its pipeline.

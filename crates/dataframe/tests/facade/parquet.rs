@@ -120,6 +120,118 @@ fn answers_are_those_of_the_rows_in_memory() {
     }
 }
 
+/// The few keys of the one side tell the scan of the other which rows have a partner.
+#[test]
+fn joins_drop_no_row_that_matters() {
+    let sales = sales();
+    let folder = folder(&sales, false);
+    let keys = |keys: Vec<Option<i64>>| {
+        let texts = (0..keys.len()).map(|n| format!("key {n}"));
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+        batch([
+            ("id", Arc::new(Int64Array::from(keys)) as ArrayRef),
+            ("key", texts),
+        ])
+    };
+    let few = keys(vec![
+        Some(31),
+        None,
+        Some(3),
+        Some(20),
+        Some(31),
+        Some(-70),
+        Some(4000),
+    ]);
+    for few in [few, keys(vec![Some(7)]), keys(vec![])] {
+        for ctx in every_setting() {
+            let files = ctx.parquet(folder.path()).unwrap();
+            let memory = ctx.from_batches([sales.clone()]).unwrap();
+            let few = ctx.from_batches([few.clone()]).unwrap();
+            let all = |table: &DataFrame| -> Vec<DataFrame> {
+                let halves = table.select([col("id"), col("note"), (col("id") * 2).alias("twice")]);
+                let kinds = [
+                    Join::inner,
+                    Join::left,
+                    Join::right,
+                    Join::full,
+                    Join::semi,
+                    Join::anti,
+                ];
+                let mut joins = Vec::new();
+                for kind in kinds {
+                    joins.push(table.join(&few, kind().on(["id"])));
+                    joins.push(few.join(table, kind().on(["id"])));
+                    joins.push(
+                        halves
+                            .filter(col("note").gt("note 5"))
+                            .join(&few, kind().on(["id"])),
+                    );
+                    // A join between, and a limit, which filters must not pass.
+                    let between = halves.join(&few.alias("f"), kind().on(["id"]));
+                    joins.push(between.select(["id"]).join(&few, Join::semi().on(["id"])));
+                    let limited = table.sort([col("note")]).limit(20);
+                    joins.push(limited.join(&few, kind().on(["id"])));
+                }
+                joins
+            };
+            for (found, wanted) in all(&files).iter().zip(&all(&memory)) {
+                assert_eq!(row_set(found), row_set(wanted), "{found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn joins_leave_row_groups_out() {
+    let folder = folder(&sales(), false);
+    let pruned = |on: bool| {
+        let builder = ExecutionContext::builder().threads(2).runtime_filters(on);
+        let ctx = builder.build().unwrap();
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![3, 17]));
+        let few = ctx.from_batches([batch([("id", ids)])]).unwrap();
+        let sales = ctx.parquet(folder.path()).unwrap();
+        let joined = sales.join(&few, Join::semi().on(["id"]));
+        let text = joined.explain_analyze().unwrap().to_string();
+        let (_, rest) = text.split_once("pruned=").unwrap();
+        (rest.split(',').next().unwrap().to_owned(), text)
+    };
+    let (none, text) = pruned(false);
+    assert!(none == "0" && !text.contains("filters probe"), "{text}");
+    let (some, text) = pruned(true);
+    assert!(some != "0" && text.contains("; filters probe=#0"), "{text}");
+}
+
+/// What fails above a scan fails whatever a join further up would drop.
+#[test]
+fn filters_of_joins_hide_no_error() {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..40));
+    let texts = (0..40).map(|n| {
+        if n == 7 {
+            "x".to_owned()
+        } else {
+            n.to_string()
+        }
+    });
+    let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+    let big = batch([("k", Arc::clone(&ids)), ("t", texts)]);
+    let few: ArrayRef = Arc::new(Int64Array::from(vec![0, 39]));
+    for on in [true, false] {
+        let builder = ExecutionContext::builder().threads(1).runtime_filters(on);
+        let ctx = builder.optimizer(false).build().unwrap();
+        let frame = |batch: &RecordBatch| ctx.from_batches([batch.clone()]).unwrap();
+        let mid = frame(&batch([("i", Arc::clone(&ids))]));
+        let keys = Join::inner()
+            .left_on([col("t").cast(DataType::Int64)])
+            .right_on(["i"]);
+        let few = frame(&batch([("k", Arc::clone(&few))]));
+        let joined = frame(&big)
+            .join(&mid, keys)
+            .join(&few, Join::inner().on(["k"]));
+        let error = joined.collect().unwrap_err().to_string();
+        assert!(error.contains('x'), "{error}");
+    }
+}
+
 #[test]
 fn counting_reads_no_column() {
     let folder = folder(&sales(), false);

@@ -162,7 +162,7 @@ impl Exprs<'_> {
             let left = own.condition(below);
             op(left.into(), own.condition(below).into())
         };
-        match self.random.below(if depth == 0 { 9 } else { 16 }) {
+        match self.random.below(if depth == 0 { 9 } else { 18 }) {
             0..=4 => {
                 let class = self.class();
                 let op = *self.random.pick(&[
@@ -204,7 +204,7 @@ impl Exprs<'_> {
                 Expr::Is(test, self.expr(class, below).into())
             }
             8 => self.leaf(Class::Bool),
-            15 => {
+            16 => {
                 let pick = |own: &mut Self, texts: &[&'static str]| *own.random.pick(texts);
                 let function = match self.random.below(3) {
                     0 => Function::Contains(pick(self, &["a", "", "12", "view holds"])),
@@ -215,7 +215,41 @@ impl Exprs<'_> {
             }
             9..=11 => pair(self, Expr::And),
             12 | 13 => pair(self, Expr::Or),
+            14 | 15 => self.branches(),
             _ => Expr::Not(self.condition(below).into()),
+        }
+    }
+
+    /// An OR of ANDs, which mostly have a term in common.
+    fn branches(&mut self) -> Expr {
+        let common = self.random.chance(60).then(|| self.condition(0));
+        let branch = |own: &mut Self| {
+            let first = own.condition(0);
+            let mut all = Expr::And(first.into(), own.condition(0).into());
+            if let Some(common) = &common {
+                all = Expr::And(all.into(), common.clone().into());
+            }
+            all
+        };
+        let first = branch(self);
+        let more = 1 + self.random.below(2);
+        (0..more).fold(first, |any, _| Expr::Or(any.into(), branch(self).into()))
+    }
+
+    /// A comparison of an expression of a class with literals.
+    pub(crate) fn narrow(&mut self, of: Expr, class: Class) -> Expr {
+        let ops = [CmpOp::Eq, CmpOp::Lt, CmpOp::LtEq, CmpOp::Gt, CmpOp::GtEq];
+        match self.random.below(4) {
+            0 => {
+                let count = 1 + self.random.below(4);
+                let list = (0..count).map(|_| self.literal(class)).collect();
+                Expr::In(of.into(), list, false)
+            }
+            1 => {
+                let parts = [of, self.literal(class), self.literal(class)];
+                Expr::Between(parts.into(), false)
+            }
+            _ => Expr::cmp(*self.random.pick(&ops), of, self.literal(class)),
         }
     }
 

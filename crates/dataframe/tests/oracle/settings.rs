@@ -51,7 +51,7 @@ impl Setting {
             batch_size,
             dictionary_strings,
             constant_hash,
-            runtime_filters: turn % 2 == 0,
+            runtime_filters: turn.is_multiple_of(2),
         }
     }
 

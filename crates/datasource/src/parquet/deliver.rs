@@ -17,7 +17,7 @@ use super::window::{Window, gather, selected_runs, selection_of, whole};
 const SPARSE: usize = 4;
 /// and there is at most one run of them in so many rows: to skip and begin anew costs as much as
 /// decoding dozens of rows. Tests have few rows.
-const ROWS_PER_RUN: usize = if cfg!(test) { 4 } else { 64 };
+const ROWS_PER_RUN: usize = if cfg!(test) { 4 } else { 32 };
 
 /// The rows of a split that are still to be delivered.
 pub(super) struct Delivery {

@@ -6,8 +6,8 @@
 //!   bits into 258 bytes at best.
 //! - [Zstandard] is cut into blocks, whose headers say what each can hold: 128 KiB at most where it
 //!   is compressed.
-//! - Brotli has no such bound: 16 MiB of one byte fit a dozen bytes. A claim that is out of the
-//!   ordinary is checked by decompressing, into nothing, before it is believed.
+//! - Brotli has no such bound: 16 MiB of one byte fit a dozen bytes, and the decoder goes on to their
+//!   end, however few a page claims. They are decompressed, into nothing, before they are believed.
 //!
 //! [DEFLATE]: https://www.rfc-editor.org/rfc/rfc1951
 //! [Zstandard]: https://www.rfc-editor.org/rfc/rfc8878
@@ -18,9 +18,6 @@ use parquet::basic::Compression;
 
 /// The most bytes that a compressed block of Zstandard stands for.
 const BLOCK: u64 = 128 << 10;
-/// Claims of Brotli up to this are believed, and those of so many bytes for each that is there.
-const BELIEVED: u64 = 1 << 20;
-const BELIEVED_RATIO: u64 = 256;
 
 /// Whether these bytes can stand for as many as `claimed`. What is not compressed always can: no
 /// room is made for it.
@@ -32,9 +29,7 @@ pub(super) fn can_hold(codec: Compression, bytes: &[u8], claimed: u64) -> bool {
         Compression::LZ4 | Compression::LZ4_RAW => claimed <= count.saturating_mul(255),
         Compression::GZIP(_) => claimed <= count.saturating_mul(1032),
         Compression::ZSTD(_) => claimed <= zstd(bytes),
-        Compression::BROTLI(_) => {
-            claimed <= BELIEVED + count.saturating_mul(BELIEVED_RATIO) || brotli(bytes, claimed)
-        }
+        Compression::BROTLI(_) => brotli(bytes, claimed),
     }
 }
 
@@ -90,18 +85,19 @@ fn zstd_frame(bytes: &[u8]) -> Option<(u64, &[u8])> {
     }
 }
 
-/// Whether Brotli's bytes stand for as many as that.
+/// Whether Brotli's bytes stand for as many as that, and no more.
 fn brotli(bytes: &[u8], claimed: u64) -> bool {
     let mut decoder = brotli_decompressor::Decompressor::new(bytes, 4096);
     let mut scratch = [0; 4096];
     let mut count: u64 = 0;
-    while count < claimed {
+    while count <= claimed {
         match decoder.read(&mut scratch) {
-            Ok(0) | Err(_) => return false,
+            Ok(0) => return count == claimed,
+            Err(_) => return false,
             Ok(read) => count += read as u64,
         }
     }
-    true
+    false
 }
 
 #[cfg(test)]

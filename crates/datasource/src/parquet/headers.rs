@@ -126,14 +126,17 @@ pub(super) fn check(chunk: &ColumnChunkMetaData, bytes: &[u8], rows: usize) -> R
     let flat = chunk.column_descr().max_rep_level() == 0;
     let rows = rows as u64;
     let (mut checked, mut values, mut largest) = (Checked::default(), 0, 0);
-    let mut rest = Thrift(bytes);
+    let (mut rest, mut behind) = (Thrift(bytes), 0);
     for page in 0.. {
         if rest.left() == 0 {
             break;
         }
         let found = match next_page(chunk, rest) {
-            // Behind the last page may be anything: nobody reads it.
-            Err(_) if flat && page > 0 && values == rows => break,
+            // A decoder that asks for more rows than there are would believe what is there.
+            Err(_) if flat && page > 0 && values == rows => {
+                behind = rest.left();
+                break;
+            }
             Err(error) => return Err(Error::data(format!("page {page}: {}", error.kind()))),
             Ok(found) => found,
         };
@@ -163,6 +166,10 @@ pub(super) fn check(chunk: &ColumnChunkMetaData, bytes: &[u8], rows: usize) -> R
     let width = width_of(chunk);
     if width > WIDEST.max(largest) {
         let message = format!("the column's values have {width} bytes, its pages {largest}");
+        return Err(Error::data(message));
+    }
+    if behind > 0 {
+        let message = format!("{behind} bytes that are no page stand behind the last one");
         return Err(Error::data(message));
     }
     Ok(checked)

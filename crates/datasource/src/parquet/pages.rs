@@ -2,19 +2,23 @@
 
 use std::ops::Range;
 
-use esker_datatypes::{ColumnStatistics, Precision, ScalarValue};
+use esker_datatypes::{ColumnStatistics, Error, Precision, Result, ScalarValue};
 use esker_logical_expr::Interval;
 use esker_logical_plan::ColumnStats;
 use parquet::data_type::{ByteArray, FixedLenByteArray};
 use parquet::file::metadata::page_index::{PageIndex, PageIndexProvider};
-use parquet::file::metadata::{ColumnChunkMask, PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    ColumnChunkMask, ColumnChunkMetaData, PageIndexPolicy, ParquetMetaDataReader,
+};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
+use parquet::file::reader::ChunkReader;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
 use super::column::guarded;
-use super::footer::{Footer, Tail};
+use super::footer::{Footer, Tail, blame};
 use super::statistics::{Folded, GroupStatistics, of_statistics, order_of};
+use super::thrift::{Kind, Thrift};
 use crate::read_at::ReadAt;
 
 /// The page indexes of some columns, by position in the file, where the file has any.
@@ -34,15 +38,40 @@ pub(super) fn read(
     if leaves.is_empty() {
         return None;
     }
+    let tail = Tail::unread(file, len);
+    for row_group in footer.metadata().row_groups() {
+        for (leaf, _) in &leaves {
+            check_offsets(&tail, row_group.columns().get(*leaf)?).ok()?;
+        }
+    }
     let mask = ColumnChunkMask::columns(leaves.into_iter().map(|(leaf, _)| leaf));
     let reader = ParquetMetaDataReader::new_with_metadata(footer.metadata().clone())
         .with_page_index_policy(PageIndexPolicy::Optional)
         .with_page_index_mask(mask);
     // One that cannot be read is not needed either.
     let read = guarded("the page index broke its decoder", || {
-        reader.read_page_index_and_finish(&Tail::unread(file, len))
+        reader.read_page_index_and_finish(&tail)
     });
     read.ok()?.ok()?.1
+}
+
+/// Walks the offset index of a chunk: a decoder makes room for as many pages as it says it has.
+///
+/// # Errors
+/// `Data` for one that claims more than its bytes can say.
+fn check_offsets(file: &Tail<'_>, chunk: &ColumnChunkMetaData) -> Result<()> {
+    let start = chunk.offset_index_offset().map(u64::try_from);
+    let length = chunk.offset_index_length().map(usize::try_from);
+    let (Some(start), Some(length)) = (start, length) else {
+        return Ok(());
+    };
+    let outside = || Error::data("a page index outside of the file");
+    let (start, length) = (
+        start.map_err(|_| outside())?,
+        length.map_err(|_| outside())?,
+    );
+    let bytes = file.get_bytes(start, length).map_err(blame)?;
+    Thrift(&bytes).skip(Kind::Struct)
 }
 
 /// What is known of some rows of a row group by the pages that they lie in.

@@ -2,30 +2,23 @@
 
 #![allow(
     clippy::indexing_slicing,
-    reason = "groups are below the number of groups, which the states have been resized to, and \
-              offsets lie within the items"
+    reason = "groups are below the number of groups, which the states have been resized to"
 )]
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, LargeListArray, downcast_primitive};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray};
 use arrow::datatypes::Field;
-use esker_datatypes::{
-    Buffers, Column, DataType, Error, Result, Selection, is_binary, is_string, value_type,
-};
-use esker_kernels::value::{Fixed, Value};
+use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection, value_type};
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
 use esker_logical_expr::{Expr, IntoExpr};
 
-use super::common::{
-    bytes_of, check_range, columns, counts_column, flags_column, grow, only, states_of_rows,
-    unsupported,
-};
-use super::distinct::{ByteSets, FixedKey, KeySets, Sets, fixed_keys, flag_keys, same_items};
-use super::rows::{Rows, for_each_null, with_valid};
+use super::common::{bytes_of, check_range, columns, flags_column, grow, only, states_of_rows};
+use super::distinct::{ValueSets, sets_of};
+use super::rows::for_each_null;
 
 /// `n_unique(x)` with its options: how many distinct values a group has, `Int64`, never null.
 ///
@@ -88,32 +81,9 @@ impl AggregateFunction for NUnique {
     }
 }
 
-/// Empty sets of values of this type.
-fn sets_of(data_type: &DataType) -> Result<Box<dyn Sets>> {
-    fn fixed<T: Fixed>() -> Box<dyn Sets>
-    where
-        <T::Value as Value>::Key: FixedKey,
-    {
-        Box::new(KeySets::new(fixed_keys::<T>))
-    }
-    macro_rules! fixed {
-        ($type:ty) => {
-            fixed::<$type>()
-        };
-    }
-    Ok(downcast_primitive! {
-        data_type => (fixed),
-        // Nulls alone: no key is ever made.
-        DataType::Boolean | DataType::Null => Box::new(KeySets::new(flag_keys)),
-        t if is_string(t) || is_binary(t) => Box::new(ByteSets::new()),
-        other => return Err(unsupported("n_unique", other)),
-    })
-}
-
 struct UniqueGroups {
     data_type: DataType,
-    sets: Box<dyn Sets>,
-    counts: Vec<i64>,
+    sets: Box<dyn ValueSets>,
     /// Which groups have a null; none when nulls do not count.
     nulls: Option<Vec<bool>>,
 }
@@ -122,17 +92,13 @@ impl UniqueGroups {
     fn new(data_type: DataType, nulls: bool) -> Result<Self> {
         Ok(Self {
             sets: sets_of(value_type(&data_type))?,
-            counts: Vec::new(),
             nulls: nulls.then(Vec::new),
             data_type,
         })
     }
 
     fn resize(&mut self, n_groups: usize) {
-        if n_groups > self.counts.len() {
-            self.sets.more_groups();
-        }
-        grow(&mut self.counts, n_groups, 0);
+        self.sets.resize(n_groups);
         if let Some(nulls) = &mut self.nulls {
             grow(nulls, n_groups, false);
         }
@@ -150,14 +116,10 @@ impl GroupsAccumulator for UniqueGroups {
     ) -> Result<()> {
         let [column] = columns(values)?;
         self.resize(n_groups);
-        with_valid(column, groups, selection, buffers, |rows, buffers| {
-            self.sets.add(rows, &mut self.counts, buffers)
-        })?;
-        if let Some(nulls) = &mut self.nulls {
-            let counts = &mut self.counts;
+        self.sets.add(column, groups, selection, buffers)?;
+        if let Some(flags) = &mut self.nulls {
             for_each_null(column.nulls().as_ref(), groups, selection, |group| {
-                counts[group] += i64::from(!nulls[group]);
-                nulls[group] = true;
+                flags[group] = true;
             });
         }
         Ok(())
@@ -173,43 +135,23 @@ impl GroupsAccumulator for UniqueGroups {
                 "merging something that is no list of values",
             ));
         };
-        same_items(self.sets.as_ref(), lists.values())?;
         let offsets = lists.value_offsets();
-        let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else {
-            return Ok(());
-        };
-        let items = lists
-            .values()
-            .slice(first as usize, (last - first) as usize);
-        let mut owners = Vec::with_capacity(items.len());
-        for (&group, pair) in groups.iter().zip(offsets.windows(2)) {
-            owners.resize((pair[1] - first) as usize, group);
-        }
-        let rows = Rows {
-            array: &items,
-            groups: &owners,
-            index: None,
-            coded: false,
-        };
-        let buffers = &mut Buffers::default();
-        self.sets.add_items(&rows, &mut self.counts, buffers)?;
+        self.sets.add_items(groups, offsets, lists.values())?;
         if let Some(nulls) = &mut self.nulls {
             let flags = flags.to_flat();
             let Some(flags) = flags.as_boolean_opt() else {
                 return Err(Error::internal("merging flags that are not Boolean"));
             };
             for (&group, flag) in groups.iter().zip(flags.values()) {
-                let group = group as usize;
-                self.counts[group] += i64::from(flag && !nulls[group]);
-                nulls[group] |= flag;
+                nulls[group as usize] |= flag;
             }
         }
         Ok(())
     }
 
     fn state(&self, groups: Range<usize>) -> Result<Vec<Column>> {
-        check_range(&groups, self.counts.len())?;
-        let (offsets, items) = self.sets.items(groups.clone(), self.counts.len())?;
+        check_range(&groups, self.sets.len())?;
+        let (offsets, items) = self.sets.items(groups.clone())?;
         let field = Arc::new(Field::new_list_field(items.data_type().clone(), false));
         let lists: ArrayRef = Arc::new(LargeListArray::try_new(field, offsets, items, None)?);
         let flags = match &self.nulls {
@@ -220,20 +162,25 @@ impl GroupsAccumulator for UniqueGroups {
     }
 
     fn finish(&self, groups: Range<usize>) -> Result<Column> {
-        check_range(&groups, self.counts.len())?;
-        Ok(counts_column(&self.counts[groups]))
+        check_range(&groups, self.sets.len())?;
+        let mut counts = self.sets.counts(groups.clone());
+        if let Some(nulls) = &self.nulls {
+            let flags = nulls[groups].iter();
+            counts
+                .iter_mut()
+                .zip(flags)
+                .for_each(|(count, &null)| *count += i64::from(null));
+        }
+        Ok(Column::flat(Arc::new(Int64Array::from(counts))))
     }
 
     fn size(&self) -> usize {
-        let nulls = self.nulls.as_ref().map_or(0, bytes_of);
-        self.sets.size() + bytes_of(&self.counts) + nulls
+        self.sets.size() + self.nulls.as_ref().map_or(0, bytes_of)
     }
 
-    /// Touches the whole table: meant for many groups at a time.
     fn reset(&mut self, groups: Range<usize>) -> Result<()> {
-        check_range(&groups, self.counts.len())?;
-        self.sets.clear(&groups);
-        self.counts[groups.clone()].fill(0);
+        check_range(&groups, self.sets.len())?;
+        self.sets.clear(groups.clone())?;
         if let Some(nulls) = &mut self.nulls {
             nulls[groups].fill(false);
         }

@@ -188,40 +188,52 @@ pub(super) fn with_distinct(
     buffers: &mut Buffers,
     each: impl FnOnce(&Rows<'_>, &mut Buffers) -> Result<()>,
 ) -> Result<()> {
-    let most = rows
-        .groups
-        .iter()
-        .max()
-        .map_or(0, |&group| group as usize + 1);
-    let bits = most.saturating_mul(rows.array.len());
-    let cheap = |index: &&[u32]| rows.coded && bits / 16 <= index.len();
-    let Some(index) = rows.index.filter(cheap) else {
+    let index = rows.index.filter(|_| rows.coded);
+    let pairs =
+        index.and_then(|index| distinct_pairs(rows.groups, index, rows.array.len(), buffers));
+    let Some((groups, index)) = pairs else {
         return each(rows, buffers);
     };
+    let distinct = Rows {
+        array: rows.array,
+        groups: &groups,
+        index: Some(&index),
+        coded: false,
+    };
+    each(&distinct, buffers)?;
+    buffers.give(groups);
+    buffers.give(index);
+    Ok(())
+}
+
+/// Pairs of a group and a number below a limit, each once; `None` where that is not cheap to find:
+/// it is when there are few that are possible.
+pub(super) fn distinct_pairs(
+    groups: &[u32],
+    numbers: &[u32],
+    limit: usize,
+    buffers: &mut Buffers,
+) -> Option<(Vec<u32>, Vec<u32>)> {
+    let most = groups.iter().max().map_or(0, |&group| group as usize + 1);
+    let bits = most.saturating_mul(limit);
+    if bits / 16 > numbers.len() {
+        return None;
+    }
     let mut seen = buffers.take::<u64>(bits.div_ceil(64));
     seen.resize(bits.div_ceil(64), 0);
     let mut kept_groups = buffers.take::<u32>(0);
-    let mut kept_index = buffers.take::<u32>(0);
-    for (&group, &at) in rows.groups.iter().zip(index) {
-        let bit = group as usize * rows.array.len() + at as usize;
+    let mut kept_numbers = buffers.take::<u32>(0);
+    for (&group, &number) in groups.iter().zip(numbers) {
+        let bit = group as usize * limit + number as usize;
         let mask = 1u64 << (bit % 64);
         if seen[bit / 64] & mask == 0 {
             seen[bit / 64] |= mask;
             kept_groups.push(group);
-            kept_index.push(at);
+            kept_numbers.push(number);
         }
     }
-    let distinct = Rows {
-        array: rows.array,
-        groups: &kept_groups,
-        index: Some(&kept_index),
-        coded: false,
-    };
-    each(&distinct, buffers)?;
     buffers.give(seen);
-    buffers.give(kept_groups);
-    buffers.give(kept_index);
-    Ok(())
+    Some((kept_groups, kept_numbers))
 }
 
 /// The groups of the selected rows that are valid, and where their values stand.

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array,
+    UInt64Array,
 };
 use arrow::compute;
 use esker_datatypes::{Buffers, Column, DataType, Error, ErrorKind, Result, Selection};
@@ -479,6 +480,130 @@ fn many_distinct_values() {
                 Some(set.len() as i128)
             );
         }
+    }
+}
+
+/// Pairs of group and value as they come, in batches: the counts, directly and merged of two halves
+/// in either order, against sets of the standard library.
+fn check_pairs(n_groups: u32, pairs: &[(u32, i64)], value: impl Fn(&[i64]) -> ArrayRef) {
+    let mut sets = vec![std::collections::BTreeSet::new(); n_groups as usize];
+    for &(group, number) in pairs {
+        sets[group as usize].insert(number);
+    }
+    let want: Vec<i64> = sets.iter().map(|set| set.len() as i64).collect();
+    let accumulator = || {
+        let data_type = value(&[0]).data_type().clone();
+        NUnique::new().accumulator(&[data_type]).unwrap()
+    };
+    let built = |pairs: &[(u32, i64)]| {
+        let mut groups = accumulator();
+        for batch in pairs.chunks(1000) {
+            let owners: Vec<u32> = batch.iter().map(|pair| pair.0).collect();
+            let numbers: Vec<i64> = batch.iter().map(|pair| pair.1).collect();
+            let values = [Column::flat(value(&numbers))];
+            let all = Selection::all(batch.len());
+            let buffers = &mut Buffers::default();
+            groups
+                .update(&owners, n_groups as usize, &values, &all, buffers)
+                .unwrap();
+        }
+        groups
+    };
+    let counts = |groups: &dyn GroupsAccumulator| {
+        let counts = groups.finish(0..n_groups as usize).unwrap().to_flat();
+        counts
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .values()
+            .to_vec()
+    };
+    assert_eq!(counts(built(pairs).as_ref()), want);
+    let (first, second) = pairs.split_at(pairs.len() / 3);
+    for halves in [[first, second], [second, first]] {
+        let mut merged = accumulator();
+        for half in halves {
+            let half = built(half);
+            for range in pieces(n_groups as usize) {
+                let numbers: Vec<u32> = (range.start as u32..range.end as u32).collect();
+                let state = half.state(range).unwrap();
+                merged.merge(&numbers, n_groups as usize, &state).unwrap();
+            }
+        }
+        assert_eq!(counts(merged.as_ref()), want);
+    }
+}
+
+#[test]
+fn sets_of_all_shapes() {
+    let mix = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as i64;
+    let clustered: Vec<(u32, i64)> = (0..6000).map(|n| (n as u32 / 4, mix(n) % 3)).collect();
+    let scattered: Vec<(u32, i64)> = (0..6000)
+        .map(|n| ((mix(n) % 50) as u32, mix(n + 7) % 200 - 100))
+        .collect();
+    // One group outgrows its list, then others do; the last values do not fit 32 bits.
+    let wide: Vec<(u32, i64)> = (0..6000u64)
+        .map(|n| match n {
+            0..3000 => (0, n as i64 % 2000),
+            3000..5990 => (1 + n as u32 % 9, -mix(n) % 40),
+            _ => (n as u32 % 10, i64::MIN >> (n % 5 * 8)),
+        })
+        .collect();
+    let ints = |numbers: &[i64]| Arc::new(Int64Array::from(numbers.to_vec())) as ArrayRef;
+    let floats = |numbers: &[i64]| {
+        // Zeros and NaNs of both signs.
+        let float = |(at, &n): (usize, &i64)| match (n, at % 2) {
+            (0, 0) => -0.0,
+            (1, 0) => -f64::NAN,
+            (1, _) => f64::NAN,
+            _ => n as f64,
+        };
+        let floats = numbers.iter().enumerate().map(float);
+        Arc::new(Float64Array::from_iter_values(floats)) as ArrayRef
+    };
+    let decimals = |numbers: &[i64]| {
+        let values = numbers.iter().map(|&n| i128::from(n) << 40);
+        Arc::new(arrow::array::Decimal128Array::from_iter_values(values)) as ArrayRef
+    };
+    let texts = |numbers: &[i64]| {
+        let texts = numbers.iter().map(|n| format!("{n:0>width$}", width = 3));
+        Arc::new(StringArray::from_iter_values(texts)) as ArrayRef
+    };
+    for (n_groups, pairs) in [(1500, &clustered), (50, &scattered), (10, &wide)] {
+        check_pairs(n_groups, pairs, ints);
+        check_pairs(n_groups, pairs, decimals);
+        check_pairs(n_groups, pairs, texts);
+    }
+    for (n_groups, pairs) in [(1500, &clustered), (50, &scattered)] {
+        check_pairs(n_groups, pairs, floats);
+    }
+}
+
+#[test]
+fn states_of_encoded_columns() {
+    // The same rows as constants, dictionaries and flat: one group, then several.
+    let names: ArrayRef = Arc::new(StringArray::from(vec![
+        Some("a text longer than a view"),
+        None,
+        Some(""),
+        Some("a text longer than a view"),
+    ]));
+    let codes = UInt32Array::from(vec![Some(0), Some(3), None, Some(1), Some(2), Some(2)]);
+    let dictionary = Column::dictionary(codes, names);
+    let flat = Column::flat(dictionary.to_flat());
+    let constant = Column::constant(dictionary.value(0).unwrap(), 6);
+    for (owners, n_groups, want) in [([0; 6], 1, vec![3]), ([0, 1, 2, 2, 1, 0], 3, vec![2, 2, 2])] {
+        let function = NUnique::new().nulls(true);
+        let mut groups = function.accumulator(&[DataType::Utf8]).unwrap();
+        for column in [&dictionary, &flat, &constant] {
+            let values = std::slice::from_ref(column);
+            let buffers = &mut Buffers::default();
+            let all = Selection::all(6);
+            groups
+                .update(&owners, n_groups, values, &all, buffers)
+                .unwrap();
+        }
+        let counts = groups.finish(0..n_groups).unwrap();
+        let counts = (0..n_groups).map(|group| counts.value(group).unwrap().as_i128().unwrap());
+        assert_eq!(counts.collect::<Vec<_>>(), want);
     }
 }
 

@@ -46,6 +46,12 @@ impl Span {
         self.least as u64
     }
 
+    /// The first word and how many there can be.
+    pub(super) fn all(self) -> Option<(u64, u64)> {
+        let places = self.greatest.abs_diff(self.least).checked_add(1)?;
+        Some((self.first(), places))
+    }
+
     /// How many words there can be, which [`places`](Self::places) has allowed.
     pub(super) fn all_places(self) -> usize {
         self.greatest.abs_diff(self.least) as usize + 1

@@ -22,6 +22,7 @@ use super::direct::Span;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
 use super::words::Keys;
+use crate::bits::each_set;
 use crate::select::chunks::{CHUNK_ROWS, NO_ROW};
 use dense::{Dense, DensePart};
 use hashed::{Hashed, HashedPart};
@@ -137,6 +138,8 @@ pub struct JoinTable {
     find: Find,
     /// The rows that matches are ranges of.
     rows: Vec<u32>,
+    /// Which keys there are: most rows without one need no look-up.
+    set: Option<Arc<KeySet>>,
     /// Tells tables apart: what a probe state remembers is of one of them.
     id: u64,
 }
@@ -153,10 +156,15 @@ impl JoinTable {
     pub fn estimate(keys: &JoinKeys, chunks: &[KeyChunk]) -> usize {
         let rows: usize = chunks.iter().map(|chunk| chunk.keys.len()).sum();
         match dense::span(keys, chunks) {
-            // Three lists of rows while those of each place are put together.
-            Some(span) => (span.all_places() + 3 * rows) * size_of::<u32>(),
+            // The parts and the whole, and three lists of rows while those of a place are put together.
+            Some(span) => (2 * span.all_places() + 3 * rows) * size_of::<u32>(),
             None => rows * HASHED_ROW,
         }
+    }
+
+    /// Whether a table of all rows of these chunks is an array, which needs no [`KeySet`].
+    pub fn is_array(keys: &JoinKeys, chunks: &[KeyChunk]) -> bool {
+        dense::span(keys, chunks).is_some()
     }
 
     /// Enters the rows of one part of `parts`, a power of two. Workers build parts in parallel.
@@ -210,11 +218,19 @@ impl JoinTable {
             keys,
             find,
             rows,
+            set: None,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
-    /// The bytes taken.
+    /// The same table, which asks the set of its keys first.
+    #[must_use]
+    pub fn with_key_set(mut self, set: Option<Arc<KeySet>>) -> Self {
+        self.set = set;
+        self
+    }
+
+    /// The bytes taken, those of the set of keys not counted.
     pub fn size(&self) -> usize {
         let find = match &self.find {
             Find::Hashed(hashed) => hashed.size(),
@@ -427,7 +443,25 @@ impl<A: Answer> Lookup for Probe<'_, A> {
 
     fn by_value(&mut self, keys: &Keys, out: &mut [A]) -> bool {
         match &self.table.find {
-            Find::Hashed(_) => false,
+            Find::Hashed(_) => {
+                let Some(set) = &self.table.set else {
+                    return false;
+                };
+                let mut there = 0;
+                for (word, out) in keys.words().iter().zip(out.iter_mut()) {
+                    let has = set.has(*word);
+                    *out = if has { A::UNKNOWN } else { A::NONE };
+                    there += usize::from(has);
+                }
+                if there * 2 > keys.len() {
+                    // To look up all of them is as good.
+                    return false;
+                }
+                if let Some(nulls) = keys.nulls() {
+                    each_set(nulls, keys.len(), |row| out[row] = A::NONE);
+                }
+                true
+            }
             Find::Dense(dense) => {
                 dense.find(&self.table.rows, keys, out);
                 true

@@ -331,9 +331,17 @@ fn by_value<L: Lookup>(
             .filter(|&row| row == 0 || !same_word(keys, words, row))
             .map(|row| row as u32),
     );
-    some(hashing, lookup, columns, selection, keys, &rows, buffers)?;
+    let found = some(hashing, lookup, columns, selection, keys, &rows, buffers)?;
+    for (at, answer) in rows.iter().zip(found) {
+        let mut row = *at as usize;
+        out[row] = answer;
+        while row + 1 < out.len() && out[row + 1] == L::UNKNOWN && same_word(keys, words, row + 1) {
+            row += 1;
+            out[row] = answer;
+        }
+    }
     buffers.give(rows);
-    Ok(lookup.by_value(keys, out))
+    Ok(true)
 }
 
 /// Whether a row of one word is the same as the row before.

@@ -1,20 +1,22 @@
 //! The smaller side of a join is the one to build a table of.
 
-use std::collections::HashMap;
-
 use esker_datatypes::Result;
-use esker_logical_expr::tree::{self, Transformed};
+use esker_logical_expr::Expr;
+use esker_logical_expr::tree::Transformed;
 use esker_logical_plan::{Join, LogicalPlan, PlanChild, PlanNode, Side};
 
-use crate::cost::rows_of;
+use crate::cost::Estimates;
 use crate::descend::{Visited, descend};
+use crate::expressions::is_infallible;
+use crate::reliance::Reliance;
 use crate::rule::OptimizerRule;
 
-/// Lets a join build its table of the left side where that is estimated to have less than half the
-/// rows of the right one, which is the side built of otherwise. Nothing is done where either number
+/// Lets a join build its table of the left side where that is estimated to take less than half the
+/// bytes of the right one, which is the side built of otherwise. Nothing is done where either number
 /// is not known, where the order of the result is promised (it is that of the side that is not built
 /// of) or a claim above relies on it, where the inputs are claimed to be sorted, where the right side
-/// must have a single row, and below a limit, which would have stopped the left side before it fails.
+/// must have a single row, where a left key can fail, and below a limit, which would have stopped the
+/// left side before it fails.
 ///
 /// ```text
 /// Join: type=Inner, on=[(#id, #customer)]          Join: type=Inner, on=[(#id, #customer)]; build=left
@@ -30,11 +32,11 @@ impl OptimizerRule for ChooseBuildSide {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        let rows = Rows::of(&plan)?;
-        descend(plan, Above::default(), |node, above| {
+        let estimates = Estimates::of(&plan)?;
+        descend(plan, Reliance::default(), |node, above| {
             let inputs = above.inputs_of(&node);
             let Transformed { data, changed } = match node {
-                LogicalPlan::Join(join) => choose(join, above, &rows),
+                LogicalPlan::Join(join) => choose(join, above, &estimates),
                 LogicalPlan::Scan(_)
                 | LogicalPlan::Projection(_)
                 | LogicalPlan::Filter(_)
@@ -56,74 +58,13 @@ impl OptimizerRule for ChooseBuildSide {
     }
 }
 
-/// What stands above a node, with nothing between that takes all rows first.
-#[derive(Clone, Copy, Debug, Default)]
-struct Above {
-    /// A claim that its rows are sorted, which holds for the plan as it was written.
-    claim: bool,
-    /// A limit, behind whose last row nothing is computed and nothing fails: a side that is built of
-    /// is computed whole.
-    limit: bool,
-}
-
-impl Above {
-    /// What stands above each input of a node that has this above it.
-    fn inputs_of(self, node: &LogicalPlan) -> Vec<Self> {
-        let claims = |claim| Self {
-            claim,
-            limit: false,
-        };
-        match node {
-            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Union(_) => {
-                node.inputs().iter().map(|_| self).collect()
-            }
-            LogicalPlan::Limit(_) => vec![Self {
-                limit: true,
-                ..self
-            }],
-            LogicalPlan::Aggregate(aggregate) => vec![claims(aggregate.sorted())],
-            LogicalPlan::Distinct(distinct) => vec![claims(distinct.sorted())],
-            LogicalPlan::Sort(_) => vec![Self::default()],
-            LogicalPlan::Join(join) if join.sorted() => {
-                let claimed = Self {
-                    claim: true,
-                    ..self
-                };
-                vec![claimed, claims(true)]
-            }
-            // The right side is built of, and its order shows in pairs only.
-            LogicalPlan::Join(_) => vec![self, claims(self.claim)],
-            LogicalPlan::Scan(_) | LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {
-                node.inputs().iter().map(|_| Self::default()).collect()
-            }
-        }
-    }
-}
-
-/// The estimated rows of each node that is an input, by its address in the plan.
-struct Rows(HashMap<*const LogicalPlan, Option<f64>>);
-
-impl Rows {
-    fn of(plan: &LogicalPlan) -> Result<Self> {
-        let mut rows = HashMap::new();
-        tree::fold(plan, |node, inputs: &[Option<f64>]| {
-            let estimate = rows_of(node, inputs);
-            rows.insert(std::ptr::from_ref(node), estimate);
-            Ok(estimate)
-        })?;
-        Ok(Self(rows))
-    }
-
-    fn get(&self, input: &PlanChild) -> Option<f64> {
-        let address: *const LogicalPlan = std::ptr::from_ref(&**input);
-        self.0.get(&address).copied().flatten()
-    }
-}
-
-fn choose(join: Join, above: Above, rows: &Rows) -> Transformed<LogicalPlan> {
+fn choose(join: Join, above: Reliance, estimates: &Estimates) -> Transformed<LogicalPlan> {
     let free = !join.maintain_order() && !join.sorted() && !join.single();
-    let free = free && !above.claim && !above.limit;
-    let smaller = match (rows.get(join.left()), rows.get(join.right())) {
+    // The keys of the left side are not computed when there is nothing on the right.
+    let safe = |(key, _): &(Expr, Expr)| is_infallible(key, join.left().schema());
+    let free = free && above.is_none() && join.on().iter().all(safe);
+    let bytes = |side: &PlanChild| estimates.get(side).bytes(side.schema());
+    let smaller = match (bytes(join.left()), bytes(join.right())) {
         (Some(left), Some(right)) => left * 2.0 < right,
         (Some(_) | None, Some(_) | None) => false,
     };
@@ -140,7 +81,7 @@ mod tests {
     use super::*;
     use crate::test_util::{apply, filter, join, limit, side, side_of_rows};
     use esker_logical_expr::col;
-    use esker_logical_expr::test_util::total;
+    use esker_logical_expr::test_util::{fail_on, total};
     use esker_logical_plan::{Aggregate, JoinType};
 
     fn check(plan: Join) -> String {
@@ -187,6 +128,10 @@ mod tests {
         assert!(!builds_left(of_rows(10, 100).with_sorted(true)));
         assert!(!builds_left(of_rows(10, 100).with_single(true)));
         assert!(!builds_left(of_rows(10, 100).with_build(Some(Side::Right))));
+        let (left, right) = (side_of_rows("l", 10), side_of_rows("r", 100));
+        let risky = [(fail_on(col("la"), 3), col("ra"))];
+        let plan = Join::try_new(left, right, JoinType::Inner, risky, None).unwrap();
+        assert!(!builds_left(plan));
     }
 
     #[test]

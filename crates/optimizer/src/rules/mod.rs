@@ -13,36 +13,47 @@ use crate::rule::OptimizerRule;
 mod choose_build_side;
 mod drop_noops;
 mod drop_sorts;
+pub(crate) mod factor_disjunctions;
+mod infer_filters;
 mod limit_to_top_k;
 mod merge_projections;
 mod merge_unions;
-mod push_down_filters;
+pub(crate) mod push_down_filters;
 mod push_down_limits;
 mod push_down_projections;
+mod reorder_joins;
 mod share_subplans;
-mod simplify_expressions;
+pub(crate) mod simplify_expressions;
 mod simplify_joins;
+mod split_disjunctions;
 
 pub use choose_build_side::ChooseBuildSide;
 pub use drop_noops::DropNoops;
 pub use drop_sorts::DropSorts;
+pub use factor_disjunctions::FactorDisjunctions;
+pub use infer_filters::InferFilters;
 pub use limit_to_top_k::LimitToTopK;
 pub use merge_projections::MergeProjections;
 pub use merge_unions::MergeUnions;
 pub use push_down_filters::PushDownFilters;
 pub use push_down_limits::PushDownLimits;
 pub use push_down_projections::PushDownProjections;
+pub use reorder_joins::ReorderJoins;
 pub use share_subplans::ShareSubplans;
 pub use simplify_expressions::SimplifyExpressions;
 pub use simplify_joins::SimplifyJoins;
+pub use split_disjunctions::SplitDisjunctions;
 
 /// All rules, in the order in which they run.
 pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
     vec![
         Arc::new(SimplifyExpressions),
+        Arc::new(FactorDisjunctions),
         Arc::new(MergeUnions),
         Arc::new(PushDownFilters),
         Arc::new(SimplifyJoins),
+        Arc::new(SplitDisjunctions),
+        Arc::new(InferFilters),
         Arc::new(PushDownLimits),
         Arc::new(LimitToTopK),
         Arc::new(DropSorts),
@@ -52,6 +63,7 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(ShareSubplans),
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),
+        Arc::new(ReorderJoins),
         Arc::new(ChooseBuildSide),
     ]
 }

@@ -2,7 +2,7 @@
 
 mod join;
 mod scan;
-mod through;
+pub(crate) mod through;
 
 use esker_datatypes::{Result, Schema};
 use esker_logical_expr::Expr;

@@ -95,7 +95,7 @@ fn simplify_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 }
 
 /// Simplifies an expression from its leaves up.
-fn simplify(expr: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
+pub(crate) fn simplify(expr: Expr, schema: &Schema) -> Result<Transformed<Expr>> {
     tree::transform_up(expr, |node| {
         let mut node = node;
         let mut changed = false;

@@ -81,9 +81,9 @@ impl ScanExec {
         }
     }
 
-    /// See [`ScanOptions::projection`].
-    pub(crate) fn projection(&self) -> &[usize] {
-        &self.options.projection
+    /// What it is asked for.
+    pub(crate) fn options(&self) -> &ScanOptions {
+        &self.options
     }
 
     /// Where operators above leave filters.

@@ -48,11 +48,11 @@ impl Planner {
                 && let Some(column) = give_filter(&maker, &inputs)
             {
                 // Writing to a string does not fail.
-                let _ = write!(details, "; filters=#{column}");
+                let _ = write!(details, "; filters probe=#{column}");
             }
             ("HashJoinExec", role)
         };
-        let lineage = lineage::of_join(&spec, &inputs)?;
+        let lineage = lineage::of_join(&spec, join.on(), &inputs)?;
         let schema = Arc::clone(join.schema());
         let plan = PhysicalPlan::new(id, name, details, role, inputs, schema);
         Ok(plan.with_origin(join.origin()).with_lineage(lineage))
@@ -68,7 +68,7 @@ fn give_filter(maker: &FilterMaker, inputs: &[PhysicalPlan]) -> Option<usize> {
     let from = probe.scan_column(maker.key())?;
     let filter = ScanFilter {
         expr: None,
-        predicate: maker.filter(from.column),
+        predicate: maker.filter(from.column, from.span),
     };
     let filters = from.filters.lock();
     filters.unwrap_or_else(PoisonError::into_inner).push(filter);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use esker_datatypes::{Result, Schema};
+use esker_datatypes::{ColumnStatistics, Result, Schema};
 use esker_logical_expr::Expr;
 use esker_logical_plan::{Filter, JoinType, Projection, Scan, Side};
 
@@ -19,13 +19,23 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec) -> Lineage {
     if scan.limit().is_some() {
         return Lineage::default();
     }
+    let known = scan.source().properties().statistics.columns;
+    let options = source.options();
     let column = |&column: &usize| {
+        let statistics = options.columns.get(column).and_then(|&at| known.get(at));
         Some(ScanColumn {
             filters: Arc::clone(source.runtime_filters()),
             column,
+            span: statistics.and_then(span),
         })
     };
-    source.projection().iter().map(column).collect()
+    options.projection.iter().map(column).collect()
+}
+
+fn span(statistics: &ColumnStatistics) -> Option<u64> {
+    let least = statistics.min.as_ref()?.as_i128()?;
+    let greatest = statistics.max.as_ref()?.as_i128()?;
+    u64::try_from(greatest.checked_sub(least)?.checked_add(1)?).ok()
 }
 
 /// Those of the input.
@@ -55,8 +65,12 @@ pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) ->
     Ok(exprs.iter().map(column).collect())
 }
 
-/// Those of the probe side, where all rows of the result are rows of it.
-pub(super) fn of_join(spec: &JoinSpec, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+/// Those of the probe side, where all rows of the result are rows of it. `on` are the keys.
+pub(super) fn of_join(
+    spec: &JoinSpec,
+    on: &[(Expr, Expr)],
+    inputs: &[PhysicalPlan],
+) -> Result<Lineage> {
     let [probe, _] = inputs else {
         return Ok(Lineage::default());
     };
@@ -76,6 +90,11 @@ pub(super) fn of_join(spec: &JoinSpec, inputs: &[PhysicalPlan]) -> Result<Lineag
         }
         None => false,
     };
+    let keys: Vec<&Expr> = match spec.build {
+        Side::Left => on.iter().map(|(_, right)| right).collect(),
+        Side::Right => on.iter().map(|(left, _)| left).collect(),
+    };
+    let fallible = fallible || can_fail(&keys, probe.schema())?;
     if !probed_alone || fallible || spec.single {
         return Ok(Lineage::default());
     }

@@ -403,7 +403,10 @@ fn plan_text() {
     );
     case.build = Some(Side::Left);
     (case.filter, case.nulls_equal) = (false, false);
-    check(&case, "HashJoinExec: type=Left, on=[(#0, #0)]; build=left");
+    check(
+        &case,
+        "HashJoinExec: type=Left, on=[(#0, #0)]; build=left; filters probe=#0",
+    );
     (case.keyed, case.filter, case.build) = (false, true, None);
     check(&case, "NestedLoopJoinExec: type=Left, filter=#1 < #4");
     (case.filter, case.join_type) = (false, JoinType::Inner);

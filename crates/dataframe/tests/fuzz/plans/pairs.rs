@@ -93,6 +93,73 @@ impl Grower<'_> {
         }
     }
 
+    /// Inner joins in a row, as the tables of a star or a chain are put together: some of the inputs
+    /// filtered, mostly by a key, and the result filtered.
+    pub(super) fn joins(&mut self, grown: &Grown) -> Attempt {
+        let mut last = grown.clone();
+        for _ in 0..2 + self.random.below(3) {
+            let mut other = match self.random.chance(60) {
+                true => self.pool[self.random.below(self.tables.len())].clone(),
+                false => self.any(),
+            };
+            let mut options = Join::on(JoinKind::Inner, &[]);
+            self.names += 1;
+            options.suffix = format!("_r{}", self.names);
+            options.coalesce = self.random.chance(80);
+            options.nulls_equal = self.random.chance(10);
+            for _ in 0..1 + self.random.below(2) {
+                options.on.extend(self.keys(&last.1, &other.1));
+            }
+            let key = options.on.first().cloned();
+            if let Some((key, other_key)) = key {
+                if self.random.chance(30) {
+                    last = self.filter_key(&last, key)?;
+                }
+                if self.random.chance(30) {
+                    other = self.filter_key(&other, other_key)?;
+                }
+            }
+            let ((left, lefts), (right, rights)) = (last, other);
+            let filters = self.random.chance(40) && !options.on.is_empty();
+            if let (true, Ok(both)) = (filters, columns_of_filter(&lefts, &rights, &options)) {
+                let named = |column: &Column| !column.name.contains(' ');
+                let both: Vec<Column> = both.into_iter().filter(named).collect();
+                options.filter = Some(self.exprs(&both).condition(0));
+            }
+            let plan = Plan::Join(left, right, options.into());
+            last = match lefts.rows.len() * rights.rows.len() <= MAX_PAIRS {
+                true => self.take(plan, &[&lefts, &rights])?,
+                false => return missed(plan, Stop::Invalid("too large".to_owned())),
+            };
+            if last.1.columns.len() > 8 || self.random.chance(15) {
+                last = self.select(&last)?;
+            }
+        }
+        match self.random.chance(70) {
+            true => self.filter(&last),
+            false => Ok(last),
+        }
+    }
+
+    /// The rows whose key is close to, or one of, some literals.
+    fn filter_key(&mut self, (input, rows): &Grown, key: Expr) -> Attempt {
+        let types = rows.columns.iter();
+        let types = types.map(|column| (&column.name, column.data_type));
+        let class = match &key {
+            Expr::Col(name) => types.clone().find(|(other, _)| *other == name),
+            _ => None,
+        };
+        let Some((_, data_type)) = class else {
+            return Ok((Rc::clone(input), rows.clone()));
+        };
+        let predicate = self.exprs(&rows.columns).narrow(key, Class::of(data_type));
+        match self.take(Plan::Filter(Rc::clone(input), predicate), &[rows])? {
+            // Beside no rows the other side's keys are not computed, and do not fail.
+            (_, none) if none.rows.is_empty() => Ok((Rc::clone(input), rows.clone())),
+            some => Ok(some),
+        }
+    }
+
     /// A pair of keys that compare, if there is one.
     fn keys(&mut self, left: &Relation, right: &Relation) -> Option<(Expr, Expr)> {
         let names = |rows: &Relation| {

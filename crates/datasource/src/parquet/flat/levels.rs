@@ -24,9 +24,7 @@ impl Levels {
     /// `Data` for bytes that end too early or say what cannot be.
     pub(super) fn parse(mut bytes: &[u8], count: usize) -> Result<Option<Self>> {
         let early = || Error::data("the definition levels of a page end too early");
-        let mut levels = Self {
-            words: Vec::with_capacity(count.div_ceil(64)),
-        };
+        let mut levels = Self { words: Vec::new() };
         let (mut at, mut all) = (0, true);
         while at < count {
             let (header, length) = varint(bytes).ok_or_else(early)?;
@@ -186,4 +184,45 @@ pub(super) fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Levels as they were, one after the other.
+    fn listed(levels: Option<Levels>, count: usize) -> Vec<bool> {
+        let levels = levels.map(|levels| (0..count).map(move |at| levels.bits(at, 1) == 1));
+        levels.map_or(vec![true; count], Iterator::collect)
+    }
+
+    #[test]
+    fn runs_and_bits() {
+        let parse = |bytes: &[u8], count| Levels::parse(bytes, count).map(|l| listed(l, count));
+        // Five that are there, three that are not, then eight of which every second one is.
+        let bytes = [5 << 1, 1, 3 << 1, 0, 1 << 1 | 1, 0b0101_0101];
+        let want = [&[true; 5][..], &[false; 3], &[true, false].repeat(4)].concat();
+        assert_eq!(parse(&bytes, 16).unwrap(), want);
+        assert_eq!(parse(&bytes, 6).unwrap(), want[..6]);
+        assert_eq!(
+            parse(&[0xfe, 0xff, 0xff, 0xff, 0x0f, 1], 9).unwrap(),
+            [true; 9]
+        );
+        for (bytes, count) in [(&bytes[..], 17), (&[], 1), (&[2 << 1, 2], 2), (&[0, 1], 1)] {
+            assert!(parse(bytes, count).is_err(), "{bytes:?}");
+        }
+    }
+
+    /// The highest bit of a byte comes first.
+    #[test]
+    fn levels_of_old_writers() {
+        let parse = |bytes: &[u8], count| Levels::parse_packed(bytes, count);
+        let found = listed(parse(&[0b1010_0000, 0b0100_0000], 10).unwrap(), 10);
+        let want = [
+            true, false, true, false, false, false, false, false, false, true,
+        ];
+        assert_eq!(found, want);
+        assert!(parse(&[0xff, 0x80], 9).unwrap().is_none());
+        assert!(parse(&[0xff], 9).is_err());
+    }
 }

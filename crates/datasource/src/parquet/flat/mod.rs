@@ -49,13 +49,15 @@ impl Form {
         coded: bool,
     ) -> Option<Self> {
         #[expect(deprecated, reason = "old writers packed their levels so")]
-        let known = |encoding: Encoding| match encoding {
-            Encoding::PLAIN
-            | Encoding::RLE
-            | Encoding::BIT_PACKED
-            | Encoding::PLAIN_DICTIONARY
-            | Encoding::RLE_DICTIONARY => true,
-            _ => false,
+        let known = |encoding: Encoding| {
+            matches!(
+                encoding,
+                Encoding::PLAIN
+                    | Encoding::RLE
+                    | Encoding::BIT_PACKED
+                    | Encoding::PLAIN_DICTIONARY
+                    | Encoding::RLE_DICTIONARY
+            )
         };
         if chunk.column_descr().max_rep_level() > 0 || chunk.column_descr().max_def_level() > 1 {
             return None;
@@ -134,7 +136,7 @@ impl FlatReader {
         selection: Option<&RowSelection>,
     ) -> Result<Self> {
         let runs = match selection {
-            None => [0..rows].into(),
+            None => std::iter::once(0..rows).collect(),
             Some(selection) => runs_of(selection),
         };
         Ok(Self {

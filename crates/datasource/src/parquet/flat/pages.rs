@@ -203,7 +203,10 @@ impl Pages {
             Form::Four => Dictionary::Four(Dictionary::words(&bytes, count)?),
             Form::Eight => Dictionary::Eight(Dictionary::words(&bytes, count)?),
             // The texts are views of the bytes.
-            Form::Codes => return Ok(*dictionary = Dictionary::of_texts(bytes, count)?),
+            Form::Codes => {
+                *dictionary = Dictionary::of_texts(bytes, count)?;
+                return Ok(());
+            }
         };
         pool.give(bytes);
         Ok(())

@@ -118,7 +118,8 @@ impl Dictionary {
             let length = u32::from_le_bytes(*length.ok_or_else(early)?);
             at += 4;
             let offset = u32::try_from(at).map_err(|_| early())?;
-            texts.try_append_view(block, offset, length)?;
+            let appended = texts.try_append_view(block, offset, length);
+            appended.map_err(|error| Error::data(error.to_string()))?;
             at += length as usize;
         }
         Ok(Self::Texts(Arc::new(texts.finish())))

@@ -31,10 +31,15 @@ pub(super) fn span(join: &JoinKeys, chunks: &[KeyChunk]) -> Option<Span> {
     if join.nulls_equal && chunks.iter().any(|chunk| chunk.keys.nulls().is_some()) {
         return None;
     }
-    let spans = chunks.iter().filter_map(|chunk| chunk.span);
-    let span = spans.reduce(Span::union)?;
+    let span = span_of_chunks(chunks)?;
     let rows = chunks.iter().map(|chunk| chunk.keys.len()).sum();
     span.places(rows).map(|_| span)
+}
+
+/// The span of all keys of some chunks.
+pub(super) fn span_of_chunks(chunks: &[KeyChunk]) -> Option<Span> {
+    let spans = chunks.iter().filter_map(|chunk| chunk.span);
+    spans.reduce(Span::union)
 }
 
 /// The rows whose keys are in one part of the range.
@@ -138,9 +143,10 @@ impl Dense {
             parts if unique => {
                 let places = parts.iter().map(|part| part.rows.len()).sum();
                 let mut rows = Vec::with_capacity(places);
-                parts
-                    .iter_mut()
-                    .for_each(|part| rows.append(&mut part.rows));
+                for part in parts {
+                    // Taken out, so that it is gone when it has been copied.
+                    rows.extend(std::mem::take(&mut part.rows));
+                }
                 (rows, None)
             }
             _ => {
@@ -167,27 +173,6 @@ impl Dense {
     /// Whether no two rows have the same key.
     pub(super) fn is_unique(&self) -> bool {
         self.starts.is_none()
-    }
-
-    /// The word of the first place.
-    pub(super) fn first(&self) -> u64 {
-        self.first
-    }
-
-    /// How many places there are, with these rows.
-    pub(super) fn places(&self, named: &[u32]) -> usize {
-        self.starts
-            .as_ref()
-            .map_or(named.len(), |starts| starts.len() - 1)
-    }
-
-    /// Whether a place has a row.
-    #[inline]
-    pub(super) fn has(&self, named: &[u32], place: usize) -> bool {
-        match &self.starts {
-            None => named[place] != NO_ROW,
-            Some(starts) => starts[place] < starts[place + 1],
-        }
     }
 
     /// The bytes taken.

@@ -35,8 +35,12 @@ fn check(types: &[DataType], build: &[(Vec<Column>, usize)], probe: &[(Vec<Colum
         }
         let built = (0..parts).map(|part| JoinTable::build_part(&keys, &chunks, part, parts));
         let built = built.collect::<Result<Vec<_>>>().unwrap();
+        let set = KeySet::of(&keys, &chunks).map(Arc::new);
+        assert!(set.is_none() || (types.len() == 1 && !nulls_equal && !constant_hash));
         drop(chunks);
-        let table = JoinTable::assemble(keys, built);
+        // With half of the parts the table asks the set first.
+        let asked = set.clone().filter(|_| parts > 1);
+        let table = JoinTable::assemble(keys, built).with_key_set(asked);
         assert_eq!(table.rows(), rows.len());
         let same = |a: &[Plain], b: &[Plain]| a.iter().zip(b).all(|(a, b)| a.order(b).is_eq());
         let unique = rows.iter().enumerate();
@@ -66,6 +70,16 @@ fn check(types: &[DataType], build: &[(Vec<Column>, usize)], probe: &[(Vec<Colum
             }
         }
         assert!(table.size() > 0);
+        for (columns, selection) in probe.iter().filter(|_| set.is_some()) {
+            let mut kept = selection.clone();
+            let set = set.as_ref().unwrap();
+            set.select(&columns[0], &mut kept, &mut buffers).unwrap();
+            let wanted = selection.iter().filter(|&row| {
+                let key = key(&[&columns[0]], row);
+                !null(&key) && rows.iter().any(|(_, other)| same(other, &key))
+            });
+            assert_eq!(kept.iter().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
+        }
     }
 }
 
@@ -299,4 +313,60 @@ fn estimates_cover_tables() {
             "{factor}: {size} {estimate}"
         );
     }
+}
+
+#[test]
+fn sets_of_keys_say_which_there_are() {
+    let mut buffers = Buffers::default();
+    let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false).unwrap());
+    let all: Vec<i64> = (0..500).map(|n| n * 8001 - 77).collect();
+    let chunk = keys.prepare(&[&numbers(all.clone())], all.len(), &mut buffers);
+    let chunks = [chunk.unwrap()];
+    assert!(!JoinTable::is_array(&keys, &chunks));
+    let set = Arc::new(KeySet::of(&keys, &chunks).unwrap());
+    assert_eq!(set.bounds(), None, "a negative key has no bits of a number");
+    let part = JoinTable::build_part(&keys, &chunks, 0, 1).unwrap();
+    let table = JoinTable::assemble(keys, vec![part]).with_key_set(Some(set));
+    // Few that are there, side by side too, then many.
+    for step in [1, 8001] {
+        let probed: Vec<i64> = (0..3000).map(|n| n / 3 * step - 77).collect();
+        let found = probe(&table, &numbers(probed.clone()), &mut ProbeState::default());
+        for (key, found) in probed.iter().zip(&found) {
+            let want = all.iter().position(|other| other == key);
+            assert_eq!(found.first().map(|&row| row as usize), want, "{key}");
+        }
+    }
+    let wide = numbers([0, 1 << 40]);
+    let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false).unwrap());
+    let chunk = keys.prepare(&[&wide], 2, &mut buffers).unwrap();
+    assert!(KeySet::of(&keys, &[chunk]).is_none());
+    let chunk = keys.prepare(&[&numbers([3, 9])], 2, &mut buffers).unwrap();
+    assert_eq!(KeySet::of(&keys, &[chunk]).unwrap().bounds(), Some((3, 9)));
+}
+
+/// A dictionary of more values than a batch has rows.
+#[test]
+fn large_dictionaries_are_remembered() {
+    let texts = StringViewArray::from_iter_values((0..3000).map(|n| format!("value {n}")));
+    let values: ArrayRef = Arc::new(texts);
+    let mut buffers = Buffers::default();
+    let keys = Arc::new(JoinKeys::new(&[DataType::Utf8View], false, false).unwrap());
+    let build =
+        StringViewArray::from_iter_values((0..3000).step_by(3).map(|n| format!("value {n}")));
+    let build = Column::flat(Arc::new(build));
+    let chunk = keys.prepare(&[&build], 1000, &mut buffers).unwrap();
+    let part = JoinTable::build_part(&keys, &[chunk], 0, 1).unwrap();
+    let table = JoinTable::assemble(keys, vec![part]);
+    let mut state = ProbeState::default();
+    for batch in 0..40u32 {
+        let code = |row: u32| (batch * 577 + row * 31) % 3000;
+        let codes = UInt32Array::from_iter((0..100).map(|row| (row % 9 != 0).then(|| code(row))));
+        let column = Column::dictionary(codes, Arc::clone(&values));
+        let found = probe(&table, &column, &mut state);
+        for (row, found) in (0..100).zip(&found) {
+            let want = (row % 9 != 0 && code(row) % 3 == 0).then_some(code(row) / 3);
+            assert_eq!(found.first().copied(), want);
+        }
+    }
+    assert!(state.size() >= 3000 * size_of::<u32>());
 }

@@ -84,7 +84,7 @@ fn split(
 }
 
 /// What computes each column.
-fn computed_by(fields: &[Field], exprs: &[Expr]) -> HashMap<ColumnId, Expr> {
+pub(crate) fn computed_by(fields: &[Field], exprs: &[Expr]) -> HashMap<ColumnId, Expr> {
     let columns = fields.iter().map(Field::id).zip(exprs);
     columns
         .map(|(id, expr)| (id, expr.unaliased().clone()))

@@ -9,7 +9,7 @@ use esker_logical_expr::tree::TreeNode;
 use esker_logical_plan::{LogicalPlan, Scan};
 
 use super::inputs_of;
-use crate::cost::rows_of;
+use crate::cost::Estimates;
 use crate::expressions::is_volatile;
 
 /// A node and all below it.
@@ -157,10 +157,10 @@ pub(super) fn survey(plan: &LogicalPlan) -> Result<Vec<Piece<'_>>> {
             inputs.reverse();
         }
     }
-    let mut sources = Sources::default();
+    let (mut sources, estimates) = (Sources::default(), Estimates::of(plan)?);
     for at in (0..pieces.len()).rev() {
         if let Some((piece, below)) = pieces.get_mut(at..).and_then(<[_]>::split_first_mut) {
-            piece.learn(below, &mut sources);
+            piece.learn(below, &mut sources, &estimates);
         }
     }
     Ok(pieces)
@@ -184,7 +184,7 @@ impl<'a> Piece<'a> {
 
     /// Learns from the pieces below it, which know all of themselves: its inputs are the first of
     /// them, and whatever stands behind an input's own nodes.
-    fn learn(&mut self, below: &[Self], sources: &mut Sources) {
+    fn learn(&mut self, below: &[Self], sources: &mut Sources, estimates: &Estimates) {
         let mut hasher = DefaultHasher::new();
         // The line says all of a node but the identity of columns and sources.
         self.node.line().hash(&mut hasher);
@@ -192,7 +192,6 @@ impl<'a> Piece<'a> {
             self.source = Some(sources.number(scan));
         }
         self.source.hash(&mut hasher);
-        let mut rows = Vec::new();
         let mut inputs_kept = true;
         for _ in 0..inputs_of(self.node) {
             let Some(input) = below.get(self.size - 1) else {
@@ -203,14 +202,13 @@ impl<'a> Piece<'a> {
             self.repeatable &= input.repeatable;
             self.works |= input.works;
             inputs_kept &= input.kept;
-            rows.push(input.rows);
             self.scanned = match (self.scanned, input.scanned) {
                 (Some(a), Some(b)) => Some(a + b),
                 (Some(_) | None, Some(_) | None) => None,
             };
         }
         self.hash = hasher.finish();
-        self.rows = rows_of(self.node, &rows);
+        self.rows = estimates.of_node(self.node).rows;
         self.repeatable &= !self.node.exprs().into_iter().any(is_volatile);
         match self.node {
             LogicalPlan::Scan(scan) => {

@@ -89,6 +89,7 @@ struct Building {
     chunks: Vec<Option<Chunk>>,
     columns: Vec<Option<Chunked>>,
     parts: Vec<Option<JoinPart>>,
+    set: Option<Arc<KeySet>>,
     memory: Held,
 }
 
@@ -220,6 +221,23 @@ impl BuildSink {
             building.memory.try_grow(bytes as u64)?;
             building.parts.resize_with(parts, || None);
             let chunks = Arc::new(keys);
+            let (keys, all, state) = (
+                Arc::clone(&build_keys.keys),
+                Arc::clone(&chunks),
+                Arc::clone(&self.state),
+            );
+            let wanted = self.shared.wants_keys.load(Ordering::Relaxed);
+            tasks.push(Box::new(move |_| {
+                if !wanted && JoinTable::is_array(&keys, &all) {
+                    return Ok(());
+                }
+                let set = KeySet::of(&keys, &all).map(Arc::new);
+                let mut building = state.lock();
+                let bytes = set.as_ref().map_or(0, |set| set.size());
+                building.memory.try_grow(bytes as u64)?;
+                building.set = set;
+                Ok(())
+            }));
             for part in 0..parts {
                 let (keys, chunks) = (Arc::clone(&build_keys.keys), Arc::clone(&chunks));
                 let state = Arc::clone(&self.state);
@@ -260,14 +278,14 @@ impl BuildSink {
             .into_iter()
             .flatten()
             .collect();
+        let set = building.set.take();
         let table = match &self.keys {
             Some(keys) if !parts.is_empty() => {
-                Some(JoinTable::assemble(Arc::clone(&keys.keys), parts))
+                let table = JoinTable::assemble(Arc::clone(&keys.keys), parts);
+                Some(table.with_key_set(set.clone()))
             }
             _ => None,
         };
-        let wanted = self.shared.wants_keys.load(Ordering::Relaxed);
-        let keys = table.as_ref().filter(|_| wanted).and_then(KeySet::of);
         let chunks = std::mem::take(&mut building.lengths);
         let mut all = Vec::new();
         if self.keys.is_none() {
@@ -295,7 +313,7 @@ impl BuildSink {
             chunks,
             payload,
             table,
-            keys,
+            keys: set,
             all,
             marks,
             memory: Held::default(),

@@ -1,5 +1,6 @@
 //! The finished build side: columns in chunks, the rows of each key, and which rows have a match.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use esker_datatypes::{Buffers, Column, DataType, Result, ScalarValue, value_type};
@@ -17,7 +18,7 @@ pub(super) struct Built {
     /// The rows of each key; none where there are no keys or no rows.
     pub(super) table: Option<JoinTable>,
     /// The keys there are, where somebody filters by them.
-    pub(super) keys: Option<KeySet>,
+    pub(super) keys: Option<Arc<KeySet>>,
     /// All rows in their order, where each is a candidate of each probe row.
     pub(super) all: Vec<u32>,
     /// Which rows have a match; none where nobody asks.
@@ -40,7 +41,7 @@ impl Built {
     pub(super) fn size(&self) -> u64 {
         let payload: usize = self.payload.iter().map(|(_, column)| column.size()).sum();
         let table = self.table.as_ref().map_or(0, JoinTable::size);
-        let keys = self.keys.as_ref().map_or(0, KeySet::size);
+        let keys = self.keys.as_ref().map_or(0, |keys| keys.size());
         (payload + table + keys + size_of_val(self.all.as_slice()) + self.marks.size()) as u64
     }
 

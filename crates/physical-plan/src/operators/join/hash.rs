@@ -7,7 +7,7 @@ use esker_datatypes::{Batch, Column, DataType, Error, Result};
 use esker_kernels::hash_table::{JoinKeys, Matches, ProbeState};
 use esker_logical_expr::Expr;
 use esker_logical_plan::{RowPredicate, Side};
-use esker_runtime::TaskContext;
+use esker_runtime::{Reservation, TaskContext};
 
 use super::build::{BuildKeys, BuildSink};
 use super::built::Built;
@@ -111,14 +111,15 @@ impl FilterMaker {
         self.key
     }
 
-    /// A filter of a column that a scan reads, by its place.
-    pub(crate) fn filter(&self, column: usize) -> Arc<dyn RowPredicate> {
+    /// A filter of a column that a scan reads, by its place, and how many integers there are from its
+    /// least to its greatest value.
+    pub(crate) fn filter(&self, column: usize, span: Option<u64>) -> Arc<dyn RowPredicate> {
         self.shared.wants_keys.store(true, Ordering::Relaxed);
-        let data_type = self.data_type.clone();
         Arc::new(RuntimeFilter::new(
             Arc::clone(&self.shared),
             column,
-            data_type,
+            self.data_type.clone(),
+            span.unwrap_or(0),
         ))
     }
 }
@@ -140,12 +141,13 @@ fn check_types(probe: &Program, build: &Program) -> Result<()> {
 }
 
 impl Operator for HashJoinExec {
-    fn open(&self, _cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
+    fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn LocalOperator>> {
         let candidates = Lookup {
             keys: Arc::clone(&self.keys),
             program: ProgramState::default(),
             probe: ProbeState::default(),
             found: Matches::default(),
+            memory: cx.query.memory().reserve(self.shared.name),
         };
         Ok(Box::new(LocalProbe::new(
             Arc::clone(&self.shared),
@@ -160,20 +162,30 @@ struct Lookup {
     probe: ProbeState,
     /// The build rows of each selected row; empty when there are none at all.
     found: Matches,
+    /// What is remembered of dictionaries.
+    memory: Reservation,
 }
 
 impl Candidates for Lookup {
     fn find(&mut self, input: &Batch, built: &Built, cx: &mut TaskContext) -> Result<()> {
         self.found.clear();
         let selection = input.selection();
-        let Some(table) = built.table.as_ref().filter(|_| !selection.is_none()) else {
+        // Keys that can fail do so whether there is something to find or not.
+        if selection.is_none() || (built.table.is_none() && !self.keys.is_fallible()) {
             return Ok(());
-        };
+        }
         let (state, buffers) = (&mut self.program, &mut cx.buffers);
         let keys = self.keys.evaluate(input, selection, state, buffers)?;
+        let Some(table) = &built.table else {
+            return Ok(());
+        };
         let columns: Vec<&Column> = keys.iter().collect();
         let (state, found) = (&mut self.probe, &mut self.found);
         table.probe(&columns, selection, state, buffers, found)?;
+        let remembered = state.size() as u64;
+        if remembered != self.memory.size() {
+            self.memory.try_resize(remembered)?;
+        }
         keys.into_iter().for_each(|key| buffers.recycle_column(key));
         Ok(())
     }

@@ -118,7 +118,7 @@ struct Shared {
     filter: Option<PairFilter>,
     single: bool,
     batch_size: usize,
-    /// Somebody filters by the keys of the build side.
+    /// A scan filters by the keys of the build side.
     wants_keys: AtomicBool,
     built: OnceLock<Built>,
 }

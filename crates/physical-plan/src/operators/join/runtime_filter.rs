@@ -4,19 +4,17 @@
 //! of the other columns of such rows nothing is decoded, and row groups whose keys lie elsewhere are
 //! left out. The scan starts when the build side is whole, so that the filter is never about a part
 //! of it; the join looks at all rows that come, so that a filter may keep rows that it could drop.
+//! Whether it is used is decided when the build side is whole, not by what it drops meanwhile: the
+//! same rows are read however the workers take turns.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use esker_datatypes::{Batch, Buffers, DataType, Result, Selection};
+use esker_kernels::hash_table::KeySet;
 use esker_logical_plan::{ColumnStats, PredicateProperties, RowPredicate, Verdict};
 
 use super::Shared;
-
-/// A filter is judged when it has seen so many rows,
-const TRIAL: u64 = 64 << 10;
-/// and given up when it keeps more than one in so many.
-const KEPT: u64 = 2;
+use super::built::Built;
 
 /// Keeps the rows whose key the build side of a join has.
 #[derive(Debug)]
@@ -25,26 +23,27 @@ pub(super) struct RuntimeFilter {
     /// The key's place among the columns that the scan reads.
     columns: [usize; 1],
     data_type: DataType,
-    tested: AtomicU64,
-    kept: AtomicU64,
+    /// How many integers the column may hold, as far as that is known.
+    span: u64,
 }
 
 impl RuntimeFilter {
-    /// A filter of a column that a scan reads, by a join whose only key it is.
-    pub(super) fn new(join: Arc<Shared>, column: usize, data_type: DataType) -> Self {
+    /// A filter of a column that a scan reads, by a join whose only key it is. `span` is how many
+    /// integers the column may hold, as far as that is known.
+    pub(super) fn new(join: Arc<Shared>, column: usize, data_type: DataType, span: u64) -> Self {
         Self {
             join,
             columns: [column],
             data_type,
-            tested: AtomicU64::new(0),
-            kept: AtomicU64::new(0),
+            span,
         }
     }
 
-    /// Whether it drops rows enough to be worth its while.
-    fn pays(&self) -> bool {
-        let tested = self.tested.load(Ordering::Relaxed);
-        tested < TRIAL || self.kept.load(Ordering::Relaxed) * KEPT <= tested
+    /// The keys, if so few of those that there could be are there that most rows will be dropped: to
+    /// decode a column first and the others later costs something too.
+    fn keys(&self, built: &Built) -> Option<Arc<KeySet>> {
+        let keys = built.keys.clone();
+        keys.filter(|keys| keys.is_sparse(self.span))
     }
 
     /// The greatest number whose bits as a key are those of the number itself.
@@ -80,8 +79,12 @@ impl RowPredicate for RuntimeFilter {
         if built.is_empty() {
             return Verdict::Drop;
         }
-        let bounds = built.keys.as_ref().and_then(|keys| keys.bounds());
-        let Some((least, greatest)) = bounds.filter(|&(_, last)| Some(last) <= self.most()) else {
+        let Some(keys) = self.keys(built) else {
+            // As it is, it keeps all rows.
+            return Verdict::AllPass;
+        };
+        let Some((least, greatest)) = keys.bounds().filter(|&(_, last)| Some(last) <= self.most())
+        else {
             return Verdict::Maybe;
         };
         let [column] = self.columns;
@@ -111,15 +114,10 @@ impl RowPredicate for RuntimeFilter {
             *selection = Selection::none(selection.len());
             return Ok(());
         }
-        let Some(keys) = built.keys.as_ref().filter(|_| self.pays()) else {
+        let Some(keys) = self.keys(built) else {
             return Ok(());
         };
         let [column] = self.columns;
-        let tested = selection.count() as u64;
-        keys.select(batch.column(column)?, selection, buffers)?;
-        self.tested.fetch_add(tested, Ordering::Relaxed);
-        let kept = selection.count() as u64;
-        self.kept.fetch_add(kept, Ordering::Relaxed);
-        Ok(())
+        keys.select(batch.column(column)?, selection, buffers)
     }
 }

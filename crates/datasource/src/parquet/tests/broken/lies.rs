@@ -1,12 +1,19 @@
 //! Pages that lie: what they claim is an error that says where, and no memory is taken for it.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::properties::WriterProperties;
 
 use super::pages::{Claim, one_column, unsigned};
 use super::{check_error, memory, read};
+use crate::parquet::headers::bodies;
+use crate::parquet::tests::file;
 
-/// No lie takes more memory than this: the files have less than a thousand bytes, and Brotli's
-/// claims are believed up to a megabyte.
+/// No lie takes more memory than this: the files have less than a thousand bytes.
 const MOST: u64 = 4 << 20;
 const NONE: Compression = Compression::UNCOMPRESSED;
 
@@ -44,8 +51,52 @@ fn pages_made_by_hand_are_read() {
     let read = |chunk: &[u8]| read(&one_column("required int64 c", NONE, 4, chunk)).unwrap();
     assert_eq!(read(&page.data(&numbers())), 4);
     assert_eq!(read(&page.data_v2([0, 0], &numbers())), 4);
-    // Whatever is behind the last page.
-    assert_eq!(read(&[page.data(&numbers()), vec![0xff; 9]].concat()), 4);
+}
+
+/// A decoder of text asks for as many rows as a batch has, and would go on behind the last page.
+#[test]
+fn behind_the_last_page_stands_nothing() {
+    let page = Claim::of(4, Encoding::PLAIN, &numbers());
+    for declared in ["required int64 c", "required int32 c (INTEGER(8,true))"] {
+        let chunk = [page.data(&numbers()), vec![0xff; 9]].concat();
+        let want = "9 bytes that are no page stand behind the last one";
+        check(&one_column(declared, NONE, 4, &chunk), want);
+    }
+}
+
+/// Brotli makes as much of a few bytes as it likes, whatever the header of the page says.
+#[test]
+fn claims_of_less_than_there_is() {
+    let brotli = Compression::BROTLI(Default::default());
+    let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 1 << 22]));
+    let zeros = RecordBatch::try_from_iter([("zero", zeros)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_compression(brotli)
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(64 << 20)
+        .set_data_page_row_count_limit(1 << 22)
+        .set_max_row_group_row_count(Some(1 << 22));
+    let written = Bytes::from(file(&[zeros], properties));
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&written);
+    let metadata = metadata.unwrap();
+    let chunk = metadata.row_group(0).column(0);
+    let (start, len) = chunk.byte_range();
+    let pages = written.slice(start as usize..(start + len) as usize);
+    let body = pages.slice(bodies(chunk, &pages)[0].clone());
+    let page = Claim {
+        uncompressed: 32,
+        ..Claim::of(4, Encoding::PLAIN, &body)
+    };
+    let lie = one_column("required boolean c", brotli, 4, &page.data(&body));
+    let mut found = Ok(0);
+    // The window of the decompressor takes some, the page would take 32 MiB.
+    let bytes = memory(|| found = read(&lie));
+    assert!(bytes < 16 << 20, "{bytes}");
+    let error = found.unwrap_err().to_string();
+    assert!(
+        error.contains("cannot hold the 32 that it claims"),
+        "{error}"
+    );
 }
 
 #[test]
