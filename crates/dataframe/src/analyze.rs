@@ -103,11 +103,11 @@ impl DataFrame {
         let metrics = stream.query().metrics().into_iter();
         let mut metrics: HashMap<u32, OperatorSnapshot> =
             metrics.map(|operator| (operator.id, operator)).collect();
-        let operators = plan.nodes().into_iter().map(|(depth, node)| {
+        let operators = plan.lines().into_iter().map(|(depth, line, node)| {
             let did = metrics.remove(&node.id());
             AnalyzedOperator {
                 depth,
-                line: node.line(),
+                line,
                 counters: did.as_ref().map(|did| did.counters).unwrap_or_default(),
                 detail: did.and_then(|did| did.detail),
             }

@@ -1,5 +1,6 @@
 //! Plan text: one line a node, inputs below and to the right.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use esker_logical_expr::tree::TreeNode;
@@ -10,12 +11,20 @@ use crate::plan::LogicalPlan;
 const MAX_INDENT: usize = 100;
 
 impl fmt::Display for LogicalPlan {
-    /// Four spaces a level, each line with its end.
+    /// Four spaces a level, each line with its end. What a shared relation is stands below the first
+    /// place where it is read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut stack = vec![(self, 0usize)];
+        let mut shared = HashSet::new();
         while let Some((plan, depth)) = stack.pop() {
             write!(f, "{:width$}", "", width = 4 * depth.min(MAX_INDENT))?;
             plan.fmt_line(f)?;
+            if let Self::Shared(node) = plan
+                && !shared.insert(node.key())
+            {
+                f.write_str(", as above\n")?;
+                continue;
+            }
             f.write_str("\n")?;
             let at = stack.len();
             plan.for_each_child(&mut |child| stack.push((child, depth + 1)));

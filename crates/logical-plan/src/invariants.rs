@@ -1,6 +1,6 @@
 //! What must hold of every plan, and after every rule.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use esker_datatypes::{DataType, Error, Result, Schema, value_type};
 use esker_logical_expr::tree::{self, Visit};
@@ -10,13 +10,16 @@ use crate::node::join_key_type;
 use crate::plan::LogicalPlan;
 
 /// Checks that each node uses columns that its inputs have, that its expressions have the types
-/// that its schema says, and that no schema holds a column twice.
+/// that its schema says, that no schema holds a column twice, and that all places where a shared
+/// relation is read have columns of the same types.
 ///
 /// # Errors
 /// `Internal`, with the node's line.
 pub fn check_invariants(plan: &LogicalPlan) -> Result<()> {
     let mut failed = None;
-    tree::visit(plan, |node| match check_node(node) {
+    let mut shared = HashMap::new();
+    let mut check = |node| check_node(node).and_then(|()| check_shared(node, &mut shared));
+    tree::visit(plan, |node| match check(node) {
         Ok(()) => Visit::Continue,
         Err(error) => {
             failed = Some(error.in_node(node.line()));
@@ -109,9 +112,25 @@ fn check_node(plan: &LogicalPlan) -> Result<()> {
                 }
             }
         }
-        LogicalPlan::Extension(_) => {}
+        LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {}
     }
     Ok(())
+}
+
+/// Checks that a shared relation has the columns that it has in the places before.
+fn check_shared<'a>(plan: &'a LogicalPlan, seen: &mut HashMap<u32, &'a LogicalPlan>) -> Result<()> {
+    let LogicalPlan::Shared(shared) = plan else {
+        return Ok(());
+    };
+    let first = *seen.entry(shared.key()).or_insert(plan);
+    let (here, there) = (plan.schema(), first.schema());
+    let mut pairs = here.fields().iter().zip(there.fields());
+    if here.len() == there.len() && pairs.all(|(a, b)| a.data_type() == b.data_type()) {
+        return Ok(());
+    }
+    Err(Error::internal(format!(
+        "a shared relation is ({there}) in one place and ({here}) in another"
+    )))
 }
 
 /// Checks that expressions have the types that the schema says.

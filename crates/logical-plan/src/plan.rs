@@ -11,7 +11,7 @@ use esker_logical_expr::{Expr, re_id};
 
 use crate::mem_table::MemTable;
 use crate::node::{
-    Aggregate, Distinct, Extension, Filter, Join, Limit, Projection, Scan, Sort, Union,
+    Aggregate, Distinct, Extension, Filter, Join, Limit, Projection, Scan, Shared, Sort, Union,
 };
 
 /// A shared input of a plan node.
@@ -63,6 +63,8 @@ pub enum LogicalPlan {
     Distinct(Distinct),
     /// The rows of several relations, one after the other.
     Union(Union),
+    /// A relation that is computed once and read in several places.
+    Shared(Shared),
     /// A relation that Esker does not know.
     Extension(Extension),
 }
@@ -115,6 +117,7 @@ impl LogicalPlan {
             Self::Limit(node) => node,
             Self::Distinct(node) => node,
             Self::Union(node) => node,
+            Self::Shared(node) => node,
             Self::Extension(node) => node,
         }
     }
@@ -130,6 +133,7 @@ impl LogicalPlan {
             Self::Limit(node) => node,
             Self::Distinct(node) => node,
             Self::Union(node) => node,
+            Self::Shared(node) => node,
             Self::Extension(node) => node,
         }
     }
@@ -294,6 +298,7 @@ impl LogicalPlan {
                 Self::Aggregate(node) => node.schema = renew(&node.schema, &mut ids),
                 Self::Union(node) => node.schema = renew(&node.schema, &mut ids),
                 Self::Extension(node) => node.schema = renew(&node.schema, &mut ids),
+                Self::Shared(node) => node.set_ids(&mut |schema| renew(schema, &mut ids)),
                 // Their columns are those of the inputs.
                 Self::Scan(_)
                 | Self::Filter(_)

@@ -47,12 +47,14 @@ pub struct SourceProperties {
     pub unique: Vec<Vec<usize>>,
     /// Whether the rows come to an end.
     pub bounded: bool,
+    /// Whether the rows can be read by one scan only: the next one is an error.
+    pub read_once: bool,
     /// The same text for the same rows, across queries; `None` when nothing is promised.
     pub id: Option<String>,
 }
 
 impl Default for SourceProperties {
-    /// Bounded, and nothing else is known.
+    /// Bounded, to be read many times, and nothing else is known.
     fn default() -> Self {
         Self {
             statistics: TableStatistics::default(),
@@ -60,6 +62,7 @@ impl Default for SourceProperties {
             clustering: Vec::new(),
             unique: Vec::new(),
             bounded: true,
+            read_once: false,
             id: None,
         }
     }

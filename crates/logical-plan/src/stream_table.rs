@@ -11,7 +11,9 @@ use esker_datatypes::{Batch, Column, Error, ErrorKind, Result, Schema, SchemaRef
 use esker_runtime::{TaskContext, Waker};
 
 use crate::mem_table::check_schema;
-use crate::source::{Claim, ScanReader, ScanRequest, ScanStatus, TableScan, TableSource};
+use crate::source::{
+    Claim, ScanReader, ScanRequest, ScanStatus, SourceProperties, TableScan, TableSource,
+};
 
 /// Record batches from a reader, as they come.
 ///
@@ -70,6 +72,13 @@ impl fmt::Debug for StreamTable {
 impl TableSource for StreamTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    fn properties(&self) -> SourceProperties {
+        SourceProperties {
+            read_once: true,
+            ..SourceProperties::default()
+        }
     }
 
     /// Takes nothing of the reader: a plan that is only explained does not use it up.

@@ -25,6 +25,7 @@ pub(crate) fn input_schema(plan: &LogicalPlan) -> SchemaRef {
         LogicalPlan::Distinct(distinct) => Arc::clone(distinct.input().schema()),
         LogicalPlan::Limit(limit) => Arc::clone(limit.input().schema()),
         LogicalPlan::Union(_) => Arc::default(),
+        LogicalPlan::Shared(shared) => Arc::clone(shared.input().schema()),
         LogicalPlan::Extension(extension) => {
             let inputs = extension.inputs().iter();
             Arc::new(

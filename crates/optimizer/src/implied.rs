@@ -83,6 +83,7 @@ pub(crate) fn visit(
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => Visited::<Implied>::unchanged(plan.clone()).inputs,
     };
     Ok(Visited {
@@ -234,7 +235,7 @@ fn holds(predicate: &Expr, plan: &LogicalPlan) -> Result<bool> {
                     todo.extend(terms.map(|term| (term, &**input)));
                 }
             }
-            LogicalPlan::Extension(_) => return Ok(false),
+            LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => return Ok(false),
         }
     }
     Ok(true)
@@ -305,6 +306,8 @@ pub(crate) fn known_of(
         }
         LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) => Arc::new(passed(&input())?),
         LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) => input(),
-        LogicalPlan::Union(_) | LogicalPlan::Extension(_) => Arc::default(),
+        LogicalPlan::Union(_) | LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {
+            Arc::default()
+        }
     })
 }

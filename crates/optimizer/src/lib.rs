@@ -46,4 +46,4 @@ mod tests;
 
 pub use analyzer::Analyzer;
 pub use optimizer::Optimizer;
-pub use rule::OptimizerRule;
+pub use rule::{OptimizerRule, Turn};

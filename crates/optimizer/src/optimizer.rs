@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use esker_datatypes::{Error, ErrorKind, Result, Schema};
+use esker_logical_expr::tree::Transformed;
 use esker_logical_plan::{LogicalPlan, check_invariants, check_same_schema};
 
-use crate::rule::OptimizerRule;
+use crate::rule::{OptimizerRule, Turn};
 use crate::rules;
 
 /// How often the list of rules is gone through at most.
 const MAX_PASSES: usize = 8;
 
-/// A list of rules, applied in order and again until none changes the plan.
+/// A list of rules, applied in order and again until none changes the plan. A rule whose
+/// [turn](Turn) comes once cuts the list: first those before it come to rest, then it is applied,
+/// then all others.
 ///
 /// ```
 /// use esker_optimizer::Optimizer;
@@ -95,19 +98,37 @@ impl Optimizer {
         observer: &mut dyn FnMut(&'static str, &LogicalPlan),
     ) -> Result<LogicalPlan> {
         let mut plan = analyzed;
+        if self.max_passes == 0 {
+            return Ok(plan);
+        }
+        let rules = self.rules.iter().map(|rule| (rule, rule.turn(&plan)));
+        let rules: Vec<_> = rules.collect();
+        let mut repeated = Vec::with_capacity(rules.len());
+        for (rule, turn) in rules {
+            match turn {
+                Turn::EveryPass => repeated.push(&**rule),
+                Turn::Once => {
+                    plan = self.come_to_rest(&repeated, plan, observer)?;
+                    plan = apply(&**rule, plan, observer)?.data;
+                }
+                Turn::Never => {}
+            }
+        }
+        self.come_to_rest(&repeated, plan, observer)
+    }
+
+    /// Applies rules in turn until none changes the plan.
+    fn come_to_rest(
+        &self,
+        rules: &[&dyn OptimizerRule],
+        mut plan: LogicalPlan,
+        observer: &mut dyn FnMut(&'static str, &LogicalPlan),
+    ) -> Result<LogicalPlan> {
         for _ in 0..self.max_passes {
             let mut changed = false;
-            for rule in &self.rules {
-                let name = rule.name();
-                let schema = Arc::clone(plan.schema());
-                let new = rule
-                    .rewrite(plan)
-                    .map_err(|error| error.in_node(format!("the rule '{name}'")))?;
-                check(&schema, &new.data, new.changed).map_err(|error| blame(name, &error))?;
-                if new.changed {
-                    observer(name, &new.data);
-                    changed = true;
-                }
+            for rule in rules {
+                let new = apply(*rule, plan, observer)?;
+                changed |= new.changed;
                 plan = new.data;
             }
             if !changed {
@@ -116,6 +137,24 @@ impl Optimizer {
         }
         Ok(plan)
     }
+}
+
+/// Applies a rule and checks what it made of the plan.
+fn apply(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    observer: &mut dyn FnMut(&'static str, &LogicalPlan),
+) -> Result<Transformed<LogicalPlan>> {
+    let name = rule.name();
+    let schema = Arc::clone(plan.schema());
+    let new = rule
+        .rewrite(plan)
+        .map_err(|error| error.in_node(format!("the rule '{name}'")))?;
+    check(&schema, &new.data, new.changed).map_err(|error| blame(name, &error))?;
+    if new.changed {
+        observer(name, &new.data);
+    }
+    Ok(new)
 }
 
 fn check(before: &Schema, plan: &LogicalPlan, changed: bool) -> Result<()> {

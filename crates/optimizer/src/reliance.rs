@@ -44,7 +44,7 @@ impl Reliance {
             }
             // The right side is built of, and its order shows in pairs only.
             LogicalPlan::Join(_) => vec![self, claims(self.claim)],
-            LogicalPlan::Scan(_) | LogicalPlan::Extension(_) => {
+            LogicalPlan::Scan(_) | LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {
                 node.inputs().iter().map(|_| Self::default()).collect()
             }
         }

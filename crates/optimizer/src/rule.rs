@@ -6,6 +6,18 @@ use esker_datatypes::Result;
 use esker_logical_expr::tree::Transformed;
 use esker_logical_plan::LogicalPlan;
 
+/// When a rule has its turn on a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// In every pass through the rules, until none changes anything.
+    EveryPass,
+    /// Once: when the rules before it in the list have come to rest, and before those behind it have
+    /// seen the plan.
+    Once,
+    /// Not at all: the plan has nothing for it to do.
+    Never,
+}
+
 /// A rewrite of plans that changes no result.
 ///
 /// A rule gives the same columns (identity, name, type) and the same rows in the same order, except
@@ -45,6 +57,11 @@ use esker_logical_plan::LogicalPlan;
 pub trait OptimizerRule: Send + Sync + Debug {
     /// The name by which the rule is switched off, and blamed: lower case with underscores.
     fn name(&self) -> &'static str;
+
+    /// When the rule has its turn on this plan, as it is before any rule has seen it.
+    fn turn(&self, _plan: &LogicalPlan) -> Turn {
+        Turn::EveryPass
+    }
 
     /// The plan after the rule, and whether the rule changed it.
     ///

@@ -16,7 +16,7 @@ use crate::test_util::{
     aggregate, distinct, filter, join, limit, project, scan, scan_of, scan_of_rows, scan_with,
     side, side_of_rows, sort, union,
 };
-use crate::{Analyzer, Optimizer, OptimizerRule};
+use crate::{Analyzer, Optimizer, OptimizerRule, Turn};
 
 fn analyzed(plan: LogicalPlan) -> LogicalPlan {
     Analyzer::analyze(plan).unwrap()
@@ -181,7 +181,9 @@ fn each_rule_can_be_switched_off() {
         let kept = filter(joined, col("g").gt(1).and(either).and(both));
         let many = side_of_rows("x", 100_000);
         let kept = LogicalPlan::Join(join(kept, many, JoinType::Semi, &[("lk", "xk")], None));
-        limit(0, 9, project(sort(kept, [col("g").asc()]), [col("g") * 2]))
+        let named = project(sort(kept, [col("g").asc()]), [col("g") * 2]);
+        let grouped = aggregate(scan_of_rows("v", 9), [col("f").alias("g")], Vec::new());
+        union([limit(0, 9, named), grouped.clone(), grouped])
     };
     let all = check(plan());
     for rule in Optimizer::new().rule_names() {
@@ -200,6 +202,55 @@ fn each_rule_can_be_switched_off() {
         error.starts_with("there is no rule 'x': the rules are simplify_expressions, "),
         "{error}"
     );
+}
+
+/// Adds a projection, so often as it may.
+#[derive(Debug)]
+struct Wrap(&'static str, Turn, u64);
+
+impl OptimizerRule for Wrap {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn turn(&self, _plan: &LogicalPlan) -> Turn {
+        self.1
+    }
+
+    fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let own = plan
+            .to_string()
+            .matches(&format!("Limit: {}\n", self.2))
+            .count();
+        match own < 2 {
+            true => Ok(Transformed::yes(limit(0, self.2, plan))),
+            false => Ok(Transformed::no(plan)),
+        }
+    }
+}
+
+#[test]
+fn a_rule_whose_turn_comes_once_cuts_the_list() {
+    let rules = [
+        Wrap("first", Turn::EveryPass, 101),
+        Wrap("once", Turn::Once, 102),
+        Wrap("never", Turn::Never, 103),
+        Wrap("last", Turn::EveryPass, 104),
+    ];
+    let rules = rules.map(|rule| Arc::new(rule) as Arc<dyn OptimizerRule>);
+    let optimizer = Optimizer::with_rules(rules);
+    let of = |optimizer: Optimizer| {
+        let mut seen = Vec::new();
+        optimizer
+            .optimize_traced(scan("t"), &mut |name, _| seen.push(name))
+            .unwrap();
+        seen
+    };
+    assert_eq!(
+        of(optimizer.clone()),
+        ["first", "first", "once", "last", "last"]
+    );
+    assert!(of(optimizer.with_max_passes(0)).is_empty());
 }
 
 /// Somebody's own relation.

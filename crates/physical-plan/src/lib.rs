@@ -31,9 +31,9 @@ mod query;
 pub use operators::{
     CheckSortedExec, Delivery, DistinctExec, EmptySource, EquiKeys, FilterExec, HashAggregateExec,
     HashJoinExec, JoinSpec, LimitExec, NestedLoopJoinExec, ProjectionExec, ResultSink, ScanExec,
-    ScanOptions, SortExec, SortSpec, TopKExec, WriteExec,
+    ScanOptions, SharedExec, SortExec, SortSpec, TopKExec, WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
-pub use plan::{PhysicalChild, PhysicalPlan, Role};
+pub use plan::{PhysicalChild, PhysicalPlan, Role, SharedPlan};
 pub use planner::{ExtensionPlanner, Planner};
 pub use query::{RunningQuery, run_to_sink, start};

@@ -1,5 +1,6 @@
 //! The physical plan: a tree of nodes that each know their role in a pipeline.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -68,6 +69,22 @@ pub enum Role {
     },
     /// Its inputs, one after the other.
     Union,
+    /// The start of a pipeline, which waits for that of rows that are read in several places. What
+    /// they are computed by is no input of the node, for it runs once for all of them.
+    Shared(Arc<SharedPlan>),
+}
+
+/// What runs once and is read in several places.
+#[derive(Debug)]
+pub struct SharedPlan {
+    /// Its number: higher than those of what it reads itself.
+    pub(crate) number: usize,
+    /// How many columns it has.
+    pub(crate) columns: usize,
+    /// What computes the rows.
+    pub(crate) input: PhysicalPlan,
+    /// Where they end, and are read from.
+    pub(crate) sink: Arc<dyn Sink>,
 }
 
 impl PhysicalPlan {
@@ -140,19 +157,41 @@ impl PhysicalPlan {
         format!("{}: {}", self.name, self.details)
     }
 
-    /// Every node of the plan and how deep it stands, in the order of the plan text.
+    /// Every node of the plan and how deep it stands, in the order of the plan text. What is read in
+    /// several places stands below the first of them.
     pub fn nodes(&self) -> Vec<(usize, &Self)> {
         let mut nodes = Vec::new();
+        let mut shared = HashSet::new();
         let mut stack = vec![(0, self)];
         while let Some((depth, plan)) = stack.pop() {
             nodes.push((depth, plan));
             let at = stack.len();
             plan.for_each_child(&mut |child| stack.push((depth + 1, child)));
+            if let Role::Shared(plan) = plan.role()
+                && shared.insert(plan.number)
+            {
+                stack.push((depth + 1, &plan.input));
+            }
             if let Some(inputs) = stack.get_mut(at..) {
                 inputs.reverse();
             }
         }
         nodes
+    }
+
+    /// The lines of the plan text and how deep they stand, each with its node.
+    pub fn lines(&self) -> Vec<(usize, String, &Self)> {
+        let mut shared = HashSet::new();
+        let nodes = self.nodes().into_iter().map(|(depth, node)| {
+            let mut line = node.line();
+            if let Role::Shared(plan) = node.role()
+                && !shared.insert(plan.number)
+            {
+                line.push_str(", as above");
+            }
+            (depth, line, node)
+        });
+        nodes.collect()
     }
 
     /// The node as a stage of a chain, without what runs.
@@ -188,14 +227,8 @@ impl TreeNode for PhysicalPlan {
 impl fmt::Display for PhysicalPlan {
     /// One line a node, inputs below, four spaces a level (at most 100 levels).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, plan) in self.nodes() {
-            writeln!(
-                f,
-                "{:width$}{}",
-                "",
-                plan.line(),
-                width = 4 * depth.min(100)
-            )?;
+        for (depth, line, _) in self.lines() {
+            writeln!(f, "{:width$}{line}", "", width = 4 * depth.min(100))?;
         }
         Ok(())
     }

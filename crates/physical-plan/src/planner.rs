@@ -6,6 +6,8 @@ mod aggregate;
 mod join;
 /// Where columns come from.
 mod lineage;
+/// Relations that are read in several places.
+mod shared;
 /// Sorts.
 mod sort;
 /// Claims that an input is sorted.
@@ -25,6 +27,7 @@ use crate::operators::{
     EmptySource, FilterExec, GroupingOptions, LimitExec, ProjectionExec, ScanExec, ScanOptions,
 };
 use crate::plan::{Lineage, PhysicalPlan, Role};
+use shared::SharedPlans;
 
 /// Makes operators of somebody's own [extension nodes](esker_logical_plan::ExtensionNode).
 pub trait ExtensionPlanner: Send + Sync + Debug {
@@ -99,11 +102,12 @@ impl Planner {
     /// well-formed.
     pub fn plan(&self, plan: &LogicalPlan) -> Result<PhysicalPlan> {
         let mut next_id = 0;
+        let mut shared = SharedPlans::default();
         tree::fold_into(plan, |node, inputs| {
             let planned = sorted::check_claims(node, inputs, &mut next_id).and_then(|inputs| {
                 let id = next_id;
                 next_id += 1;
-                self.plan_node(node, id, inputs)
+                self.plan_node(node, id, inputs, &mut shared)
             });
             planned.map_err(|error| match node.origin() {
                 Some(origin) => origin.annotate(error),
@@ -117,6 +121,7 @@ impl Planner {
         node: &LogicalPlan,
         id: u32,
         inputs: Vec<PhysicalPlan>,
+        shared: &mut SharedPlans,
     ) -> Result<PhysicalPlan> {
         let schema = Arc::clone(node.schema());
         let mut lineage = Lineage::default();
@@ -151,6 +156,7 @@ impl Planner {
                 limit_exec(limit)
             }
             LogicalPlan::Union(_) => ("UnionExec", String::new(), Role::Union),
+            LogicalPlan::Shared(node) => return shared.read(node, id, inputs),
             LogicalPlan::Extension(extension) => {
                 return self.extension(extension, node, id, &inputs);
             }

@@ -15,6 +15,7 @@ mod parquet;
 mod relations;
 mod semantics;
 mod settings;
+mod sharing;
 mod sources;
 mod streaming;
 mod write;

@@ -145,7 +145,7 @@ impl Grower<'_> {
             true => last.clone(),
             false => self.any(),
         };
-        match self.random.below(24) {
+        match self.random.below(26) {
             0..=2 => self.filter(&input),
             3 => self.select(&input),
             4 | 5 => self.with_column(&input),
@@ -160,7 +160,8 @@ impl Grower<'_> {
             13..=15 => self.aggregate(&input),
             16..=18 => self.join(&input),
             19..=22 => self.joins(&input),
-            _ => self.pairs(&input),
+            23 => self.pairs(&input),
+            _ => self.reuse(&input),
         }
     }
 

@@ -9,6 +9,7 @@ mod join_names;
 mod limit;
 mod projection;
 mod scan;
+mod shared;
 mod sort;
 mod union;
 
@@ -21,6 +22,7 @@ pub use join_names::{JoinOptions, join_plan};
 pub use limit::Limit;
 pub use projection::Projection;
 pub use scan::{PushedFilter, Scan};
+pub use shared::Shared;
 pub use sort::Sort;
 pub use union::Union;
 

@@ -6,7 +6,7 @@ use esker_datatypes::{DataType, Field, Schema};
 use esker_logical_expr::{Expr, col, lit};
 
 use super::{employee, table};
-use crate::{LogicalPlan, Projection, Union, check_invariants, check_same_schema};
+use crate::{LogicalPlan, Projection, Shared, Union, check_invariants, check_same_schema};
 
 #[track_caller]
 fn broken(plan: &LogicalPlan, want: &str) {
@@ -159,4 +159,40 @@ fn schemas_are_the_same_or_not() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_shared_relation_is_the_same_in_all_places() {
+    let shared = |plan| LogicalPlan::Shared(Shared::new(1, plan));
+    let place = shared(employee().build());
+    let union = |inputs| LogicalPlan::Union(Union::try_new(inputs).unwrap());
+    let plan = union([place.clone(), place.clone()]);
+    check_invariants(&plan).unwrap();
+    assert!(
+        plan.to_string().ends_with("    Shared: 1, as above\n"),
+        "{plan}"
+    );
+    let LogicalPlan::Shared(narrow) = place.clone().with_fresh_ids().unwrap() else {
+        panic!("it stays what it is")
+    };
+    assert!(!place.shares_columns_with(&LogicalPlan::Shared(narrow.clone())));
+    let narrow = LogicalPlan::Shared(narrow.with_columns_at(&[3, 0]));
+    assert_eq!(narrow.schema().to_string(), "state: Utf8View?, id: Int64");
+    check_invariants(&narrow).unwrap();
+    let columns = || [col("state"), col("id")];
+    let of = |plan| {
+        crate::LogicalPlanBuilder::from_plan(plan)
+            .project(columns())
+            .unwrap()
+            .build()
+    };
+    let plan = union([of(place), of(narrow.clone())]);
+    broken(&plan, "a shared relation is (");
+    // Its columns are those of the input, wherever the input has them.
+    let LogicalPlan::Shared(node) = &narrow else {
+        panic!("it stays what it is")
+    };
+    assert_eq!(node.positions().unwrap(), [3, 0]);
+    let error = narrow.with_inputs([employee().build().into()]).unwrap_err();
+    assert!(error.to_string().contains("has lost a column"), "{error}");
 }

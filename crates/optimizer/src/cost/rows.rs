@@ -136,7 +136,12 @@ impl Estimates {
 
     /// That of an input.
     pub(crate) fn get(&self, input: &PlanChild) -> Estimate {
-        let address: *const LogicalPlan = std::ptr::from_ref(&**input);
+        self.of_node(input)
+    }
+
+    /// That of a node of the plan, which has not moved since.
+    pub(crate) fn of_node(&self, node: &LogicalPlan) -> Estimate {
+        let address: *const LogicalPlan = std::ptr::from_ref(node);
         self.nodes.get(&address).cloned().unwrap_or_default()
     }
 
@@ -199,6 +204,7 @@ fn estimate(node: &LogicalPlan, inputs: &[Estimate], columns: &Columns) -> Estim
             let rows = inputs.iter().map(|input| input.rows);
             Estimate::of_rows(rows.sum())
         }
+        LogicalPlan::Shared(_) => input(),
         LogicalPlan::Extension(_) => Estimate::default(),
     }
 }

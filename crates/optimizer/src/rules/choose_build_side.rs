@@ -45,6 +45,7 @@ impl OptimizerRule for ChooseBuildSide {
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => Transformed::no(node),
             };
             Ok(Visited {

@@ -47,6 +47,7 @@ impl OptimizerRule for DropNoops {
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => Transformed::no(node),
             })
         })

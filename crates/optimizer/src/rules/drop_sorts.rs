@@ -93,7 +93,7 @@ fn visit(plan: LogicalPlan, wanted: Wanted) -> Result<Visited<Wanted>> {
             Wanted::Any | Wanted::Kept => Wanted::Kept,
         }],
         LogicalPlan::Sort(_) => vec![Wanted::Kept],
-        LogicalPlan::Scan(_) | LogicalPlan::Extension(_) => {
+        LogicalPlan::Scan(_) | LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {
             node.inputs().iter().map(|_| Wanted::Kept).collect()
         }
     };

@@ -55,6 +55,7 @@ impl OptimizerRule for FactorDisjunctions {
             | LogicalPlan::Limit(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })
     }

@@ -36,6 +36,7 @@ impl OptimizerRule for LimitToTopK {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })
     }

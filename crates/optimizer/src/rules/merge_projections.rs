@@ -44,6 +44,7 @@ impl OptimizerRule for MergeProjections {
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Visited::unchanged(node)),
         })
     }

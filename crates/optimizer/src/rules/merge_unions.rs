@@ -35,6 +35,7 @@ impl OptimizerRule for MergeUnions {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Limit(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })
     }

@@ -22,6 +22,7 @@ pub(crate) mod push_down_filters;
 mod push_down_limits;
 mod push_down_projections;
 mod reorder_joins;
+mod share_subplans;
 pub(crate) mod simplify_expressions;
 mod simplify_joins;
 mod split_disjunctions;
@@ -38,6 +39,7 @@ pub use push_down_filters::PushDownFilters;
 pub use push_down_limits::PushDownLimits;
 pub use push_down_projections::PushDownProjections;
 pub use reorder_joins::ReorderJoins;
+pub use share_subplans::ShareSubplans;
 pub use simplify_expressions::SimplifyExpressions;
 pub use simplify_joins::SimplifyJoins;
 pub use split_disjunctions::SplitDisjunctions;
@@ -56,6 +58,9 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(LimitToTopK),
         Arc::new(DropSorts),
         Arc::new(MergeProjections),
+        // What tells two copies of a relation apart stands behind it: which columns are used above,
+        // and choices by cost.
+        Arc::new(ShareSubplans),
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),
         Arc::new(ReorderJoins),

@@ -125,10 +125,12 @@ fn push(plan: LogicalPlan, from_above: Vec<Conjunct>) -> Result<Visited<Vec<Conj
         LogicalPlan::Sort(sort) => through::through_sort(sort, pending)?,
         LogicalPlan::Distinct(distinct) => through::through_distinct(distinct, pending)?,
         LogicalPlan::Union(union) => through::into_union(union, pending)?,
-        // The rows behind a limit depend on those before it; an extension is unknown.
-        LogicalPlan::Limit(_) | LogicalPlan::Extension(_) | LogicalPlan::Filter(_) => {
-            Pushed::nothing(below, pending)
-        }
+        // The rows behind a limit depend on those before it; others read a shared relation too; an
+        // extension is unknown.
+        LogicalPlan::Limit(_)
+        | LogicalPlan::Shared(_)
+        | LogicalPlan::Extension(_)
+        | LogicalPlan::Filter(_) => Pushed::nothing(below, pending),
     };
     if !moved && !arrived && filters == kept.chunk_by(same_call).count() {
         return Ok(Visited::unchanged(original));

@@ -46,6 +46,7 @@ impl OptimizerRule for PushDownLimits {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })
     }
@@ -109,6 +110,7 @@ fn push(limit: Limit) -> Result<Transformed<LogicalPlan>> {
         | LogicalPlan::Sort(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Limit(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => Transformed::no(LogicalPlan::Limit(original)),
     })
 }
@@ -129,6 +131,7 @@ fn nothing(limit: Limit) -> Result<Transformed<LogicalPlan>> {
             | LogicalPlan::Join(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => break,
         };
         passed = true;
@@ -154,6 +157,7 @@ fn nothing(limit: Limit) -> Result<Transformed<LogicalPlan>> {
         // Without keys a row is made of nothing.
         LogicalPlan::Aggregate(_)
         | LogicalPlan::Limit(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::Sort(_)
@@ -239,6 +243,7 @@ fn gives_at_most(plan: &LogicalPlan, rows: u64) -> bool {
             LogicalPlan::Scan(_)
             | LogicalPlan::Join(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => {
                 return false;
             }

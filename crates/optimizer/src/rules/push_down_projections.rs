@@ -11,11 +11,14 @@ use esker_logical_plan::{Aggregate, Join, LogicalPlan, PlanNode, Projection, Sca
 use crate::descend::{Above, Visited, descend};
 use crate::rule::OptimizerRule;
 
+/// Relations that are read in several places.
+mod shared;
+
 /// Carries the columns that are used down the plan: scans read only those (in the source's order),
 /// projections and aggregations within the plan compute only those, and all inputs of a union give
 /// the same ones. A column that only a pushed-down filter uses is the scan's own business. The
 /// columns of the whole plan stay, and the keys of an aggregation; a `Distinct` of whole rows uses
-/// all of its columns.
+/// all of its columns. A shared relation gives what is used in any of the places where it is read.
 ///
 /// Filters, sorts, joins and a `Distinct` on some columns give what they use themselves besides what
 /// is wanted. That costs nothing but where rows are copied: below a join, a sort and a `Distinct`,
@@ -43,8 +46,9 @@ impl OptimizerRule for PushDownProjections {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let shared = shared::positions_used(&plan)?;
         let all = Used::all_of(&plan);
-        descend(plan, all, prune)
+        descend(plan, all, |node, used| prune(node, used, &shared))
     }
 }
 
@@ -89,7 +93,7 @@ impl Used {
     }
 }
 
-fn prune(plan: LogicalPlan, used: Used) -> Result<Visited<Used>> {
+fn prune(plan: LogicalPlan, used: Used, shared: &shared::Positions) -> Result<Visited<Used>> {
     let Used { ids, surplus } = used;
     let (above, surplus) = dropping(&plan, &ids, surplus);
     let (node, inputs, changed) = match plan {
@@ -124,6 +128,7 @@ fn prune(plan: LogicalPlan, used: Used) -> Result<Visited<Used>> {
             (LogicalPlan::Limit(limit), vec![used], false)
         }
         LogicalPlan::Union(union) => prune_union(union, &ids),
+        LogicalPlan::Shared(node) => shared::prune(node, shared),
         LogicalPlan::Extension(extension) => {
             // Nobody knows what it does with its inputs.
             let inputs = extension
@@ -178,6 +183,7 @@ fn is_join_below_filters(plan: &LogicalPlan) -> bool {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => return false,
         };
     }

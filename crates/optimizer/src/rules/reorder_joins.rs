@@ -82,6 +82,7 @@ fn visit(
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => (false, false),
     };
     let mut new = Transformed::no(plan);

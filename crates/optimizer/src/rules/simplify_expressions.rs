@@ -56,6 +56,7 @@ impl OptimizerRule for SimplifyExpressions {
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => Transformed::no(data),
             };
             Ok(Transformed {
@@ -78,6 +79,7 @@ fn simplify_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => None,
     };
     let mut position = 0;

@@ -113,6 +113,7 @@ fn visit(plan: LogicalPlan, known: Vec<Known>) -> Result<Visited<Vec<Known>>> {
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => return Ok(Visited::unchanged(plan)),
     };
     Ok(Visited {

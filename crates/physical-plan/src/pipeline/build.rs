@@ -1,5 +1,6 @@
 //! Cuts a physical plan into pipelines.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use esker_datatypes::{Error, Result};
@@ -90,83 +91,123 @@ pub fn build_pipelines(
     sink: Arc<dyn Sink>,
     batch_size: usize,
 ) -> Result<Vec<Pipeline>> {
-    let mut pipelines = Vec::new();
-    let mut end = |open: Open, sink: &Arc<dyn Sink>, sink_spec: StageSpec<()>| {
-        let (chain, after) = open.close(batch_size);
-        let sink = Arc::clone(sink);
-        pipelines.push(Pipeline {
-            chain: Arc::new(chain),
-            sink,
-            sink_spec,
-            after,
-        });
-        pipelines.len() - 1
+    let mut builder = Builder {
+        batch_size,
+        pipelines: Vec::new(),
+        shared: HashMap::new(),
     };
-    let root = tree::fold_into(plan, |node: &PhysicalPlan, mut inputs: Vec<Open>| {
-        let spec = node.spec();
-        let mut take = || {
-            inputs
-                .pop()
-                .ok_or_else(|| Error::internal(format!("{} has no input", node.name())))
-        };
-        match node.role() {
-            Role::Source(source) => {
-                let source = spec.with(Arc::clone(source));
-                Ok(Open::new(OpenSource::Leaf(source), Vec::new()))
-            }
-            Role::Operator(operator) => {
-                let mut open = take()?;
-                open.operators.push(spec.with(Arc::clone(operator)));
-                Ok(open)
-            }
-            Role::Breaker(sink) => {
-                let done = end(take()?, sink, spec.clone());
-                let source = spec.with(source_of(sink, node)?);
-                Ok(Open::new(OpenSource::Leaf(source), vec![done]))
-            }
-            Role::Probe { build, probe, rest } => {
-                // Inputs are the probe side, then the build side.
-                let (build_side, mut open) = (take()?, take()?);
-                let built = end(build_side, build, spec.clone());
-                open.operators.push(spec.clone().with(Arc::clone(probe)));
-                open.after.push(built);
-                let Some(rest) = rest else { return Ok(open) };
-                let nesting = open.nesting + 1;
-                let (chain, after) = open.close(batch_size);
-                let rest = OpenSource::Leaf(spec.clone().with(Arc::clone(rest)));
-                let (rest, _) = Open::new(rest, Vec::new()).close(batch_size);
-                // The unmatched rows are known when every worker has probed.
-                let chains = vec![(chain, true), (rest, false)];
-                Open::new(OpenSource::Concat(spec, Feed::Join, chains), after).nested(nesting)
-            }
-            Role::Union => {
-                let mut chains = Vec::with_capacity(inputs.len());
-                let mut after = Vec::new();
-                let mut nesting = 1;
-                for open in inputs {
-                    after.extend_from_slice(&open.after);
-                    let own = usize::from(!open.operators.is_empty());
-                    nesting = nesting.max(open.nesting + own);
-                    match open.source {
-                        // A union of unions is one union.
-                        OpenSource::Concat(_, _, inner) if open.operators.is_empty() => {
-                            chains.extend(inner);
-                        }
-                        _ => chains.push((open.close(batch_size).0, false)),
-                    }
-                }
-                Open::new(OpenSource::Concat(spec, Feed::Union, chains), after).nested(nesting)
-            }
+    // Rows that are read in several places are measured with the first of them.
+    let mut shared = BTreeMap::new();
+    for (_, node) in plan.nodes() {
+        if let Role::Shared(plan) = node.role() {
+            shared.entry(plan.number).or_insert((plan, node.spec()));
         }
-    })?;
+    }
+    for (number, (plan, spec)) in shared {
+        let open = builder.cut(&plan.input)?;
+        let done = builder.end(open, &plan.sink, spec);
+        builder.shared.insert(number, done);
+    }
+    let root = builder.cut(plan)?;
     let spec = StageSpec {
         stage: (),
         id: RESULT_ID,
         name: Arc::from("result"),
         origin: None,
     };
-    end(root, &sink, spec);
-    Ok(pipelines)
+    builder.end(root, &sink, spec);
+    Ok(builder.pipelines)
+}
+
+/// Pipelines under construction.
+struct Builder {
+    batch_size: usize,
+    pipelines: Vec<Pipeline>,
+    /// The pipelines, by position, of rows that are read in several places.
+    shared: HashMap<usize, usize>,
+}
+
+impl Builder {
+    /// Ends a chain in a sink; the pipeline's position.
+    fn end(&mut self, open: Open, sink: &Arc<dyn Sink>, sink_spec: StageSpec<()>) -> usize {
+        let (chain, after) = open.close(self.batch_size);
+        self.pipelines.push(Pipeline {
+            chain: Arc::new(chain),
+            sink: Arc::clone(sink),
+            sink_spec,
+            after,
+        });
+        self.pipelines.len() - 1
+    }
+
+    /// Cuts a plan into pipelines, but for the last chain, which is open.
+    fn cut(&mut self, plan: &PhysicalPlan) -> Result<Open> {
+        let batch_size = self.batch_size;
+        tree::fold_into(plan, |node: &PhysicalPlan, mut inputs: Vec<Open>| {
+            let spec = node.spec();
+            let mut take = || {
+                inputs
+                    .pop()
+                    .ok_or_else(|| Error::internal(format!("{} has no input", node.name())))
+            };
+            match node.role() {
+                Role::Source(source) => {
+                    let source = spec.with(Arc::clone(source));
+                    Ok(Open::new(OpenSource::Leaf(source), Vec::new()))
+                }
+                Role::Operator(operator) => {
+                    let mut open = take()?;
+                    open.operators.push(spec.with(Arc::clone(operator)));
+                    Ok(open)
+                }
+                Role::Breaker(sink) => {
+                    let done = self.end(take()?, sink, spec.clone());
+                    let source = spec.with(source_of(sink, node)?);
+                    Ok(Open::new(OpenSource::Leaf(source), vec![done]))
+                }
+                Role::Probe { build, probe, rest } => {
+                    // Inputs are the probe side, then the build side.
+                    let (build_side, mut open) = (take()?, take()?);
+                    let built = self.end(build_side, build, spec.clone());
+                    open.operators.push(spec.clone().with(Arc::clone(probe)));
+                    open.after.push(built);
+                    let Some(rest) = rest else { return Ok(open) };
+                    let nesting = open.nesting + 1;
+                    let (chain, after) = open.close(batch_size);
+                    let rest = OpenSource::Leaf(spec.clone().with(Arc::clone(rest)));
+                    let (rest, _) = Open::new(rest, Vec::new()).close(batch_size);
+                    // The unmatched rows are known when every worker has probed.
+                    let chains = vec![(chain, true), (rest, false)];
+                    Open::new(OpenSource::Concat(spec, Feed::Join, chains), after).nested(nesting)
+                }
+                Role::Union => {
+                    let mut chains = Vec::with_capacity(inputs.len());
+                    let mut after = Vec::new();
+                    let mut nesting = 1;
+                    for open in inputs {
+                        after.extend_from_slice(&open.after);
+                        let own = usize::from(!open.operators.is_empty());
+                        nesting = nesting.max(open.nesting + own);
+                        match open.source {
+                            // A union of unions is one union.
+                            OpenSource::Concat(_, _, inner) if open.operators.is_empty() => {
+                                chains.extend(inner);
+                            }
+                            _ => chains.push((open.close(batch_size).0, false)),
+                        }
+                    }
+                    Open::new(OpenSource::Concat(spec, Feed::Union, chains), after).nested(nesting)
+                }
+                Role::Shared(plan) => {
+                    let done = self.shared.get(&plan.number).copied();
+                    let done =
+                        done.ok_or_else(|| Error::internal("shared rows are not computed"))?;
+                    let source = spec.with(source_of(&plan.sink, node)?);
+                    Ok(Open::new(OpenSource::Leaf(source), vec![done]))
+                }
+            }
+        })
+    }
 }
 
 /// Chains within chains nest at run time: so many levels fit a small stack by far.

@@ -9,8 +9,27 @@ use crate::oracle::{
 };
 
 impl Grower<'_> {
-    pub(super) fn union(&mut self, (input, rows): &Grown) -> Attempt {
-        let (other, others) = self.any();
+    /// A plan beside itself, or beside what is made of it.
+    pub(super) fn reuse(&mut self, grown: &Grown) -> Attempt {
+        let other = match self.random.below(4) {
+            0 => grown.clone(),
+            1 => self.filter(grown)?,
+            2 => self.with_column(grown)?,
+            _ => self.aggregate(grown)?,
+        };
+        match self.random.below(4) {
+            0 => self.union_with(grown, other),
+            1 => self.pairs_with(grown, other),
+            _ => self.join_with(grown, other),
+        }
+    }
+
+    pub(super) fn union(&mut self, grown: &Grown) -> Attempt {
+        let other = self.any();
+        self.union_with(grown, other)
+    }
+
+    fn union_with(&mut self, (input, rows): &Grown, (other, others): Grown) -> Attempt {
         let same = |(a, b): (&Column, &Column)| {
             a.name == b.name && Class::of(a.data_type) == Class::of(b.data_type)
         };
@@ -31,8 +50,12 @@ impl Grower<'_> {
     }
 
     pub(super) fn join(&mut self, grown: &Grown) -> Attempt {
+        let other = self.any();
+        self.join_with(grown, other)
+    }
+
+    fn join_with(&mut self, grown: &Grown, (right, rights): Grown) -> Attempt {
         let (left, lefts) = grown;
-        let (right, rights) = self.any();
         let kind = *self.random.pick(&JoinKind::ALL);
         let mut options = Join::on(kind, &[]);
         if self.random.chance(60) {
@@ -161,8 +184,12 @@ impl Grower<'_> {
     }
 
     /// All pairs, or all rows beside a single one.
-    pub(super) fn pairs(&mut self, (left, lefts): &Grown) -> Attempt {
-        let (right, rights) = self.any();
+    pub(super) fn pairs(&mut self, grown: &Grown) -> Attempt {
+        let other = self.any();
+        self.pairs_with(grown, other)
+    }
+
+    fn pairs_with(&mut self, (left, lefts): &Grown, (right, rights): Grown) -> Attempt {
         if self.random.chance(50) {
             let plan = Plan::Cross(Rc::clone(left), right);
             return match lefts.rows.len() * rights.rows.len() <= MAX_ROWS {

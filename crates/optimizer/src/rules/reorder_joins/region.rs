@@ -78,6 +78,7 @@ fn join_below<'a>(input: &'a PlanChild, twins: &Twins) -> Option<&'a Join> {
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => None,
     }
 }

@@ -64,6 +64,7 @@ fn shape(node: &LogicalPlan, inputs: &[u64]) -> Result<u64> {
         | LogicalPlan::Aggregate(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => {}
     }
     Ok(hasher.finish())
