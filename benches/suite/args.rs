@@ -22,10 +22,12 @@ pub(crate) struct Args {
     pub(crate) only: Vec<String>,
     /// Where answers are written.
     pub(crate) answers: Option<String>,
+    /// Whether the plans are shown as they ran, instead of times.
+    pub(crate) explain: bool,
 }
 
 impl Args {
-    /// Reads `--name value` pairs.
+    /// Reads `--name value` pairs, and `--explain`.
     pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut parsed = Self {
             suite: "tpch".to_owned(),
@@ -37,9 +39,14 @@ impl Args {
             runs: 3,
             only: Vec::new(),
             answers: None,
+            explain: false,
         };
         let mut args = args.peekable();
         while let Some(name) = args.next() {
+            if name == "--explain" {
+                parsed.explain = true;
+                continue;
+            }
             let value = value(&name, &mut args)?;
             match name.as_str() {
                 "--suite" => parsed.suite = value,

@@ -115,7 +115,13 @@ fn run(args: &Args, name: &str) -> String {
         };
         return measure::error_line(name, &format!("{} {name} {state}", args.suite));
     };
-    match measure::measure(name, args, *work) {
+    let done = match *work {
+        Work::Rows(frame) | Work::File(_, frame, _) if args.explain => {
+            measure::explain(args, frame)
+        }
+        work => measure::measure(name, args, work),
+    };
+    match done {
         Ok(line) => line,
         Err(error) => measure::error_line(name, &error.to_string()),
     }

@@ -51,6 +51,17 @@ pub(crate) fn measure(name: &str, args: &Args, work: Work) -> Result<String> {
     .to_string())
 }
 
+/// The physical plan of a query, and what each operator of it did in a run.
+///
+/// # Errors
+/// Those of the query.
+pub(crate) fn explain(args: &Args, frame: Frame) -> Result<String> {
+    let context = context(args)?;
+    let frame = frame(&Tables::new(args, &context))?;
+    frame.collect()?;
+    Ok(frame.explain_analyze()?.to_string())
+}
+
 /// The line of a query that did not run.
 pub(crate) fn error_line(name: &str, message: &str) -> String {
     json!({ "q": name, "error": message }).to_string()

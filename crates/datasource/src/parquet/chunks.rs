@@ -317,6 +317,7 @@ mod tests {
             len: 100,
             blocks: [block(10, "abc"), block(20, "defg")].into(),
             lengths: [].into(),
+            packed_levels: [].into(),
         };
         let check = |start, length, want: Option<&str>| {
             let found = view.get_bytes(start, length).ok();

@@ -5,7 +5,7 @@
 
 #![allow(
     clippy::indexing_slicing,
-    reason = "32 codes of W bits have W words, and the bits of a code end within them"
+    reason = "a group has the bytes of 32 codes of W bits and eight more, a block 8 groups"
 )]
 
 use bytes::Bytes;
@@ -16,7 +16,11 @@ use super::levels::varint;
 /// The widest code that there can be.
 const WIDEST: u8 = 32;
 /// So many codes are unpacked at once.
-const BLOCK: usize = 32;
+const BLOCK: usize = 256;
+/// So many of them between two looks at where the bytes end.
+const GROUP: usize = 32;
+/// The bytes of a group of the widest codes, and of the word that its last code may begin in.
+const GROUP_BYTES: usize = GROUP / 8 * WIDEST as usize + 8;
 
 /// Codes that are still to be read.
 #[derive(Debug)]
@@ -161,7 +165,8 @@ impl Codes {
                 0 => wanted,
                 width => wanted.min(length * 8 / width),
             };
-            unpack(self.width, &rest[..length], block);
+            let (groups, _) = block.as_chunks_mut();
+            unpack(self.width, rest, &mut groups[..wanted.div_ceil(GROUP)]);
             self.at += length;
             (*from, *to) = (0, there);
             *left -= wanted;
@@ -218,10 +223,10 @@ impl Codes {
     }
 }
 
-/// Unpacks 32 codes; bytes that are not there are 0.
-fn unpack(width: u8, bytes: &[u8], out: &mut [u32; BLOCK]) {
+/// Unpacks groups of codes; bytes that are not there are 0.
+fn unpack(width: u8, bytes: &[u8], out: &mut [[u32; GROUP]]) {
     match width {
-        0 => *out = [0; BLOCK],
+        0 => out.fill([0; GROUP]),
         1 => unpack_as::<1>(bytes, out),
         2 => unpack_as::<2>(bytes, out),
         3 => unpack_as::<3>(bytes, out),
@@ -257,26 +262,35 @@ fn unpack(width: u8, bytes: &[u8], out: &mut [u32; BLOCK]) {
     }
 }
 
-/// The loop has a fixed number of rounds and shifts by what is known beforehand: it is unrolled.
-fn unpack_as<const W: usize>(bytes: &[u8], out: &mut [u32; BLOCK]) {
-    let mut words = [0u32; W];
-    let (whole, rest) = bytes.as_chunks::<4>();
-    for (word, bytes) in words.iter_mut().zip(whole) {
-        *word = u32::from_le_bytes(*bytes);
-    }
-    if let Some(word) = words.get_mut(whole.len()) {
-        let mut last = [0; 4];
-        last[..rest.len()].copy_from_slice(rest);
-        *word = u32::from_le_bytes(last);
-    }
-    let mask = u32::MAX >> (32 - W);
-    for (i, out) in out.iter_mut().enumerate() {
-        let (word, shift) = (i * W / 32, i * W % 32);
-        let mut code = words[word] >> shift;
-        if shift + W > 32 {
-            code |= words[word + 1] << (32 - shift);
+fn unpack_as<const W: usize>(bytes: &[u8], out: &mut [[u32; GROUP]]) {
+    let mut rest = bytes;
+    for group in out {
+        match rest.first_chunk() {
+            Some(bytes) => unpack_group::<W>(bytes, group),
+            None => {
+                let mut padded = [0; GROUP_BYTES];
+                let there = rest.len().min(GROUP_BYTES);
+                padded[..there].copy_from_slice(&rest[..there]);
+                unpack_group::<W>(&padded, group);
+            }
         }
-        *out = code & mask;
+        rest = rest.get(GROUP / 8 * W..).unwrap_or_default();
+    }
+}
+
+/// Eight codes begin where a byte does: the inner loop shifts by what is known beforehand, and is
+/// unrolled.
+#[inline]
+fn unpack_group<const W: usize>(bytes: &[u8; GROUP_BYTES], out: &mut [u32; GROUP]) {
+    let mask = u64::from(u32::MAX >> (32 - W));
+    let (eights, _) = out.as_chunks_mut::<8>();
+    for (eight, codes) in eights.iter_mut().enumerate() {
+        for (i, code) in codes.iter_mut().enumerate() {
+            let (byte, shift) = (eight * W + i * W / 8, i * W % 8);
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[byte..byte + 8]);
+            *code = (u64::from_le_bytes(word) >> shift & mask) as u32;
+        }
     }
 }
 
