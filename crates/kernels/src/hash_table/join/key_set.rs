@@ -16,10 +16,10 @@ use crate::hash_table::words::Keys;
 
 /// So many bits fit a cache and are worth it in any case,
 const SMALL: u64 = 1 << 22;
-/// and so many for each row.
-const BITS_OF_A_ROW: u64 = 16;
+/// and so many for each row: no more bytes than the row has in a hash table,
+const BITS_OF_A_ROW: u64 = 256;
 /// up to so many.
-const MOST: u64 = 1 << 26;
+const MOST: u64 = 1 << 28;
 
 /// The keys of a build side, if they are of one column of fixed width and lie in a range that is not
 /// too wide: exact, and much smaller than the table.
