@@ -183,7 +183,13 @@ fn each_rule_can_be_switched_off() {
         let kept = LogicalPlan::Join(join(kept, many, JoinType::Semi, &[("lk", "xk")], None));
         let named = project(sort(kept, [col("g").asc()]), [col("g") * 2]);
         let grouped = aggregate(scan_of_rows("v", 9), [col("f").alias("g")], Vec::new());
-        union([limit(0, 9, named), grouped.clone(), grouped])
+        let (lines, orders) = (side_of_rows("p", 6000), side_of_rows("q", 1500));
+        let lines = join(lines, orders, JoinType::Semi, &[("pa", "qa")], None);
+        let wanted = col("rb").eq(1).and(col("rs").eq("x"));
+        let wanted = filter(side_of_rows("r", 100), wanted);
+        let delayed = inner(LogicalPlan::Join(lines), wanted, ("pb", "ra"));
+        let delayed = project(delayed, [col("pf").alias("g")]);
+        union([limit(0, 9, named), delayed, grouped.clone(), grouped])
     };
     let all = check(plan());
     for rule in Optimizer::new().rule_names() {

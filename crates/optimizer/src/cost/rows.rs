@@ -145,6 +145,13 @@ impl Estimates {
         self.nodes.get(&address).cloned().unwrap_or_default()
     }
 
+    /// That of a node whose inputs are nodes of the plan, which have not moved since.
+    pub(crate) fn of_inputs(&self, node: &LogicalPlan) -> Estimate {
+        let inputs = node.inputs().into_iter();
+        let inputs: Vec<Estimate> = inputs.map(|input| self.get(input)).collect();
+        estimate(node, &inputs, &self.columns)
+    }
+
     /// What is known of the plan's columns.
     pub(crate) fn columns(&self) -> &Columns {
         &self.columns
@@ -239,9 +246,11 @@ fn joined(join: &Join, left: &Estimate, right: &Estimate, columns: &Columns) -> 
         JoinType::Left => at_least(left),
         JoinType::Right => at_least(right),
         JoinType::Full => at_least(left).zip(right.rows).map(|(rows, r)| rows.max(r)),
-        JoinType::Semi => left.rows.map(|rows| rows * matched(join, right, columns)),
+        JoinType::Semi => left
+            .rows
+            .map(|rows| rows * matched(join, left, right, columns)),
         JoinType::Anti => {
-            let unmatched = (1.0 - matched(join, right, columns)).max(0.1);
+            let unmatched = (1.0 - matched(join, left, right, columns)).max(0.1);
             left.rows.map(|rows| rows * unmatched)
         }
     };
@@ -284,7 +293,7 @@ pub(crate) fn values_of(
 }
 
 /// The share of left rows that have a partner on the right.
-fn matched(join: &Join, right: &Estimate, columns: &Columns) -> f64 {
+fn matched(join: &Join, left: &Estimate, right: &Estimate, columns: &Columns) -> f64 {
     const UNKNOWN: f64 = 0.5;
     let mut least = None;
     for (l, r) in join.on() {
@@ -294,6 +303,8 @@ fn matched(join: &Join, right: &Estimate, columns: &Columns) -> f64 {
         let values = l.distinct.or(r.distinct);
         if let Some((values, rows)) = values.zip(right.rows) {
             let there = r.distinct.map_or(rows, |distinct| distinct.min(rows));
+            // Of so many values as are left, no more than there are rows.
+            let values = left.rows.map_or(values, |rows| values.min(rows.max(1.0)));
             let share = (there / values).min(1.0);
             least = Some(least.map_or(share, |least: f64| least.min(share)));
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::rule::OptimizerRule;
 
 mod choose_build_side;
+mod delay_semi_joins;
 mod drop_noops;
 mod drop_sorts;
 pub(crate) mod factor_disjunctions;
@@ -28,6 +29,7 @@ mod simplify_joins;
 mod split_disjunctions;
 
 pub use choose_build_side::ChooseBuildSide;
+pub use delay_semi_joins::DelaySemiJoins;
 pub use drop_noops::DropNoops;
 pub use drop_sorts::DropSorts;
 pub use factor_disjunctions::FactorDisjunctions;
@@ -64,6 +66,7 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(PushDownProjections),
         Arc::new(DropNoops),
         Arc::new(ReorderJoins),
+        Arc::new(DelaySemiJoins),
         Arc::new(ChooseBuildSide),
     ]
 }

@@ -15,7 +15,8 @@ use crate::cost::Estimates;
 use crate::descend::{Visited, descend};
 use crate::reliance::Reliance;
 use crate::rule::OptimizerRule;
-use region::{Region, is_free, only_chooses};
+use region::Region;
+pub(super) use region::{is_free, only_chooses, with_columns};
 use twins::Twins;
 
 /// Puts three or more inner joins that follow each other into the order of which the results are

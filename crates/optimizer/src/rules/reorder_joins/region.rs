@@ -35,7 +35,7 @@ struct Key {
 }
 
 /// Whether a node is a join that may change places with others.
-pub(super) fn is_free(plan: &LogicalPlan) -> bool {
+pub(in crate::rules) fn is_free(plan: &LogicalPlan) -> bool {
     let LogicalPlan::Join(join) = plan else {
         return false;
     };
@@ -52,10 +52,33 @@ pub(super) fn is_free(plan: &LogicalPlan) -> bool {
 }
 
 /// Whether a projection gives columns of its input as they are.
-pub(super) fn only_chooses(projection: &Projection) -> bool {
+pub(in crate::rules) fn only_chooses(projection: &Projection) -> bool {
     let columns = projection.schema().fields().iter().zip(projection.exprs());
     let mut columns = columns.map(|(field, expr)| expr.unaliased().as_column() == Some(field.id()));
     columns.all(|same| same)
+}
+
+/// The plan below a projection to columns of it, unless these are all, in this order.
+pub(in crate::rules) fn with_columns(
+    plan: LogicalPlan,
+    schema: &Arc<Schema>,
+) -> Result<LogicalPlan> {
+    let below = Arc::clone(plan.schema());
+    let ids = |schema: &Schema| -> Vec<ColumnId> {
+        schema.fields().iter().map(|field| field.id()).collect()
+    };
+    if ids(&below) == ids(schema) {
+        return Ok(plan);
+    }
+    let columns = schema.fields().iter().map(|field| {
+        let column = below.field_of(field.id()).map(Expr::column);
+        let column = column.ok_or_else(|| Error::internal("a join lost a column"))?;
+        Ok(named(column, field))
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let origin = plan.origin();
+    let plan = Projection::from_parts(columns, Arc::clone(schema), plan.into())?;
+    Ok(LogicalPlan::Projection(plan).with_origin(origin))
 }
 
 /// The free join that an input is, below projections that choose columns, unless it is computed more
@@ -155,17 +178,7 @@ impl Region {
         if self.graph.cost(&order) >= BETTER * self.graph.cost(&self.order) {
             return Ok(None);
         }
-        let joined = self.joined(&order)?;
-        let below = Arc::clone(joined.schema());
-        let columns = schema.fields().iter().map(|field| {
-            let column = below.field_of(field.id()).map(Expr::column);
-            let column = column.ok_or_else(|| Error::internal("a join lost a column"))?;
-            Ok(named(column, field))
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        let origin = joined.origin();
-        let plan = Projection::from_parts(columns, Arc::clone(schema), joined.into())?;
-        Ok(Some(LogicalPlan::Projection(plan).with_origin(origin)))
+        with_columns(self.joined(&order)?, schema).map(Some)
     }
 
     /// The joins in an order, each with the conditions that can be asked there first.

@@ -44,13 +44,12 @@ fn moves(plan: LogicalPlan) -> bool {
 #[test]
 fn the_smallest_results_come_first() {
     insta::assert_snapshot!(check(three(few)), @r"
-    Projection: #ca, #cb, #cd, #cs, #cf, #cp, #ck, #oa, #ob, #od, #os, #of, #op, #ok, #la, #lb, #ld, #ls, #lf, #lp, #lk
-        Join: type=Inner, on=[(#ca, #ob)]
-            Scan: c; projection=None
-            Join: type=Inner, on=[(#oa, #lb)]
-                Scan: o; projection=None
-                Filter: #ls = 'x' AND #lk = Int64(2) AND #la = Int64(1)
-                    Scan: l; projection=None
+    Join: type=Inner, on=[(#ca, #ob)]
+        Scan: c; projection=None
+        Join: type=Inner, on=[(#oa, #lb)]
+            Scan: o; projection=None
+            Filter: #ls = 'x' AND #lk = Int64(2) AND #la = Int64(1)
+                Scan: l; projection=None
     ");
     assert!(!moves(three(|lines| lines)));
 }
@@ -61,13 +60,12 @@ fn columns_are_those_that_they_were() {
     insta::assert_snapshot!(check(aggregate(named, [col("cs")], [total(col("od"))])), @r"
     Aggregate: groupExpr=[#cs], aggregateExpr=[TOTAL(#od)]
         Projection: #cs, #ls, #od
-            Projection: #ca, #cb, #cd, #cs, #cf, #cp, #ck, #oa, #ob, #od, #os, #of, #op, #ok, #la, #lb, #ld, #ls, #lf, #lp, #lk
-                Join: type=Inner, on=[(#ca, #ob)]
-                    Scan: c; projection=None
-                    Join: type=Inner, on=[(#oa, #lb)]
-                        Scan: o; projection=None
-                        Filter: #ls = 'x' AND #lk = Int64(2) AND #la = Int64(1)
-                            Scan: l; projection=None
+            Join: type=Inner, on=[(#ca, #ob)]
+                Scan: c; projection=None
+                Join: type=Inner, on=[(#oa, #lb)]
+                    Scan: o; projection=None
+                    Filter: #ls = 'x' AND #lk = Int64(2) AND #la = Int64(1)
+                        Scan: l; projection=None
     ");
 }
 
@@ -120,13 +118,12 @@ fn conditions_go_where_they_can_be_asked() {
         Some(condition),
     );
     insta::assert_snapshot!(check(LogicalPlan::Join(plan)), @r"
-    Projection: #ca, #cb, #cd, #cs, #cf, #cp, #ck, #oa, #ob, #od, #os, #of, #op, #ok, #la, #lb, #ld, #ls, #lf, #lp, #lk
-        Join: type=Inner, on=[(#ca, #ob)], filter=#cd > #od AND #cb < #lk
-            Scan: c; projection=None
-            Join: type=Inner, on=[(#oa, #lb)]
-                Scan: o; projection=None
-                Filter: #ls = 'x' AND #lk = Int64(2) AND #la = Int64(1)
-                    Scan: l; projection=None
+    Join: type=Inner, on=[(#ca, #ob)], filter=#cd > #od AND #cb < #lk
+        Scan: c; projection=None
+        Join: type=Inner, on=[(#oa, #lb)]
+            Scan: o; projection=None
+            Filter: #ls = 'x' AND #lk = Int64(2) AND #la = Int64(1)
+                Scan: l; projection=None
     ");
 }
 
