@@ -31,15 +31,19 @@ pub struct PhysicalPlan {
     origin: Option<Origin>,
     /// For each column where it comes from; empty when nothing is known.
     lineage: Lineage,
+    /// The scans, by the id of their nodes, to which the build side of this join gives filters.
+    filtered: Vec<u32>,
 }
 
 /// For each column the column of a scan that it is, where that is known.
 pub(crate) type Lineage = Vec<Option<ScanColumn>>;
 
-/// A column of a scan: with nothing between but operators that neither change it nor look at rows
-/// beside its own, nor can fail.
+/// A column of a scan: with nothing between but operators that do not change it, give nothing of the
+/// rows of one of its values for those of another, and cannot fail on a row.
 #[derive(Clone)]
 pub(crate) struct ScanColumn {
+    /// The id of the scan's node.
+    pub(crate) scan: u32,
     /// Where the scan takes filters from.
     pub(crate) filters: RuntimeFilters,
     /// The column's place among those that the scan reads.
@@ -107,6 +111,7 @@ impl PhysicalPlan {
             schema,
             origin: None,
             lineage: Lineage::default(),
+            filtered: Vec::new(),
         }
     }
 
@@ -122,6 +127,18 @@ impl PhysicalPlan {
     pub(crate) fn with_lineage(mut self, lineage: Lineage) -> Self {
         self.lineage = lineage;
         self
+    }
+
+    /// The same node, a join that gives filters to these scans.
+    #[must_use]
+    pub(crate) fn with_filtered(mut self, scans: Vec<u32>) -> Self {
+        self.filtered = scans;
+        self
+    }
+
+    /// The scans, by the id of their nodes, that should not begin before the second input has ended.
+    pub(crate) fn filtered(&self) -> &[u32] {
+        &self.filtered
     }
 
     /// The column of a scan that a column is, if rows of it can be dropped there unnoticed.

@@ -130,7 +130,7 @@ impl Planner {
                 let line = node.line();
                 let details = line.strip_prefix("Scan: ").unwrap_or(&line).to_owned();
                 let source = self.scan(scan)?;
-                lineage = lineage::of_scan(scan, &source);
+                lineage = lineage::of_scan(scan, &source, id);
                 ("ScanExec", details, Role::Source(Arc::new(source)))
             }
             LogicalPlan::Filter(filter) => {
@@ -142,9 +142,13 @@ impl Planner {
                 self.projection(projection, &inputs)?
             }
             LogicalPlan::Aggregate(node) => {
+                lineage = lineage::of_aggregate(node, &inputs)?;
                 aggregate::aggregate(self, node, input_schema(&inputs)?)?
             }
-            LogicalPlan::Distinct(node) => aggregate::distinct(self, node, input_schema(&inputs)?)?,
+            LogicalPlan::Distinct(node) => {
+                lineage = lineage::of_distinct(node, &inputs);
+                aggregate::distinct(self, node, input_schema(&inputs)?)?
+            }
             LogicalPlan::Join(join) => return self.join(join, id, inputs),
             LogicalPlan::Sort(sort) => sort::sort(sort, &inputs, self.batch_size)?,
             LogicalPlan::Limit(limit) => {

@@ -171,6 +171,20 @@ fn joins_drop_no_row_that_matters() {
                     joins.push(between.select(["id"]).join(&few, Join::semi().on(["id"])));
                     let limited = table.sort([col("note")]).limit(20);
                     joins.push(limited.join(&few, kind().on(["id"])));
+                    // Groups by the key are dropped whole; the first rows of others must stay.
+                    let groups = table
+                        .group_by(["id", "region"])
+                        .agg([len().alias("n"), col("amount").max().alias("most")]);
+                    joins.push(groups.join(&few, kind().on(["id"])));
+                    joins.push(few.join(&groups.filter(col("n").gt(0)), kind().on(["id"])));
+                    let first = table.distinct_on(["region"]).select(["id"]);
+                    joins.push(first.join(&few, kind().on(["id"])));
+                    let kinds = halves.select(["twice", "id"]).distinct();
+                    joins.push(kinds.join(&few, kind().on(["id"])));
+                    // Two keys, each of which is asked for on its own.
+                    let pairs = few.select([col("id"), (col("id") * 2).alias("twice"), col("key")]);
+                    joins.push(halves.join(&pairs, kind().on(["id", "twice"])));
+                    joins.push(kinds.join(&pairs, kind().on(["twice", "id"])));
                 }
                 joins
             };
@@ -184,21 +198,39 @@ fn joins_drop_no_row_that_matters() {
 #[test]
 fn joins_leave_row_groups_out() {
     let folder = folder(&sales(), false);
-    let pruned = |on: bool| {
+    let pruned = |on: bool, of: &dyn Fn(DataFrame) -> DataFrame| {
         let builder = ExecutionContext::builder().threads(2).runtime_filters(on);
         let ctx = builder.build().unwrap();
         let ids: ArrayRef = Arc::new(Int64Array::from(vec![3, 17]));
-        let few = ctx.from_batches([batch([("id", ids)])]).unwrap();
-        let sales = ctx.parquet(folder.path()).unwrap();
-        let joined = sales.join(&few, Join::semi().on(["id"]));
+        let columns = [("id", Arc::clone(&ids)), ("twin", ids)];
+        let few = ctx.from_batches([batch(columns)]).unwrap();
+        let sales = of(ctx.parquet(folder.path()).unwrap());
+        let on = match sales.schema().unwrap().fields().len() {
+            1 => vec!["id"],
+            _ => vec!["id", "twin"],
+        };
+        let joined = sales.join(&few, Join::semi().on(on));
         let text = joined.explain_analyze().unwrap().to_string();
         let (_, rest) = text.split_once("pruned=").unwrap();
         (rest.split(',').next().unwrap().to_owned(), text)
     };
-    let (none, text) = pruned(false);
+    let id = |sales: DataFrame| sales.select(["id"]);
+    let (none, text) = pruned(false, &id);
     assert!(none == "0" && !text.contains("filters probe"), "{text}");
-    let (some, text) = pruned(true);
-    assert!(some != "0" && text.contains("; filters probe=#0"), "{text}");
+    let two = |sales: DataFrame| sales.select([col("id"), col("id").alias("twin")]);
+    // Those of groups, which are made in a pipeline of their own, wait for the keys as well.
+    let groups = |sales: DataFrame| sales.group_by(["id"]).agg([len().alias("twin")]);
+    let kinds = |sales: DataFrame| sales.select(["id"]).distinct();
+    for (of, filtered) in [
+        (&id as &dyn Fn(DataFrame) -> DataFrame, "#0"),
+        (&two, "#0, #1"),
+        (&groups, "#0"),
+        (&kinds, "#0"),
+    ] {
+        let (some, text) = pruned(true, of);
+        let filters = format!("; filters probe={filtered}");
+        assert!(some != "0" && text.contains(&filters), "{text}");
+    }
 }
 
 /// What fails above a scan fails whatever a join further up would drop.

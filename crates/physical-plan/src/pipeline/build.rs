@@ -81,8 +81,7 @@ impl Open {
     }
 }
 
-/// The pipelines of a plan whose rows end in `sink`, each behind those it depends on: the last one
-/// is the root's. Batches within them have about `batch_size` rows.
+/// The pipelines of a plan whose rows end in `sink`: the last one is the root's. Batches within them have about `batch_size` rows.
 ///
 /// # Errors
 /// `Unsupported` for unions nested too deep; `Internal` when the plan is not well-formed.
@@ -171,6 +170,14 @@ impl Builder {
                     let built = self.end(build_side, build, spec.clone());
                     open.operators.push(spec.clone().with(Arc::clone(probe)));
                     open.after.push(built);
+                    // Scans of the probe side in pipelines of their own wait for their filters, too.
+                    let filtered = |pipeline: &Pipeline| {
+                        let scan = pipeline.chain.source.id;
+                        pipeline.chain.feed == Feed::Leaf && node.filtered().contains(&scan)
+                    };
+                    for pipeline in self.pipelines.iter_mut().filter(|p| filtered(p)) {
+                        pipeline.after.push(built);
+                    }
                     let Some(rest) = rest else { return Ok(open) };
                     let nesting = open.nesting + 1;
                     let (chain, after) = open.close(batch_size);

@@ -32,6 +32,7 @@ impl Planner {
             batch_size: self.batch_size,
         };
         let mut details = details(join, &spec);
+        let mut filtered = Vec::new();
         if spec.build == Side::Left {
             inputs.reverse();
         }
@@ -44,35 +45,46 @@ impl Planner {
                 constant_hash: self.constant_hash,
             };
             let (role, maker) = HashJoinExec::filtering_role(&spec, &keys)?;
-            if let Some(maker) = maker.filter(|_| self.runtime_filters)
-                && let Some(column) = give_filter(&maker, &inputs)
-            {
-                // Writing to a string does not fail.
-                let _ = write!(details, "; filters probe=#{column}");
+            if let Some(maker) = maker.filter(|_| self.runtime_filters) {
+                let columns = give_filters(&maker, &inputs, &mut filtered);
+                if !columns.is_empty() {
+                    // Writing to a string does not fail.
+                    let _ = write!(details, "; filters probe={}", columns.join(", "));
+                }
             }
             ("HashJoinExec", role)
         };
         let lineage = lineage::of_join(&spec, join.on(), &inputs)?;
         let schema = Arc::clone(join.schema());
         let plan = PhysicalPlan::new(id, name, details, role, inputs, schema);
-        Ok(plan.with_origin(join.origin()).with_lineage(lineage))
+        Ok(plan
+            .with_origin(join.origin())
+            .with_lineage(lineage)
+            .with_filtered(filtered))
     }
 }
 
-/// Gives the scan that the key of the probe side comes from a filter, and says which column that
-/// key is.
-fn give_filter(maker: &FilterMaker, inputs: &[PhysicalPlan]) -> Option<usize> {
+/// Gives the scans that the keys of the probe side come from filters. Says which columns those keys
+/// are, and which scans.
+fn give_filters(maker: &FilterMaker, inputs: &[PhysicalPlan], scans: &mut Vec<u32>) -> Vec<String> {
     let [probe, _] = inputs else {
-        return None;
+        return Vec::new();
     };
-    let from = probe.scan_column(maker.key())?;
-    let filter = ScanFilter {
-        expr: None,
-        predicate: maker.filter(from.column, from.span),
-    };
-    let filters = from.filters.lock();
-    filters.unwrap_or_else(PoisonError::into_inner).push(filter);
-    Some(maker.key())
+    let mut columns = Vec::new();
+    for key in maker.keys() {
+        let Some(from) = probe.scan_column(key.column) else {
+            continue;
+        };
+        let filter = ScanFilter {
+            expr: None,
+            predicate: maker.filter(key, from.column, from.span),
+        };
+        let filters = from.filters.lock();
+        filters.unwrap_or_else(PoisonError::into_inner).push(filter);
+        scans.push(from.scan);
+        columns.push(format!("#{}", key.column));
+    }
+    columns
 }
 
 /// The side that is kept. The order of the left rows is had by probing with them.

@@ -1,21 +1,21 @@
 //! Which columns of a node are columns of a scan below, so that a filter of one may as well be
 //! applied there.
 //!
-//! What lies between must not notice that rows are missing: it looks at each row alone, and cannot
-//! fail on one.
+//! What lies between must not notice that rows are missing: it looks at each row alone, or at those
+//! of each value of the column, and cannot fail on one.
 
 use std::sync::Arc;
 
-use esker_datatypes::{ColumnStatistics, Result, Schema};
+use esker_datatypes::{ColumnStatistics, Field, Result, Schema};
 use esker_logical_expr::Expr;
-use esker_logical_plan::{Filter, JoinType, Projection, Scan, Side};
+use esker_logical_plan::{Aggregate, Distinct, Filter, JoinType, PlanNode, Projection, Scan, Side};
 
 use crate::expression::Program;
 use crate::operators::{JoinSpec, ScanExec};
 use crate::plan::{Lineage, PhysicalPlan, ScanColumn};
 
 /// The delivered columns. A scan that gives the first rows only would give others.
-pub(super) fn of_scan(scan: &Scan, source: &ScanExec) -> Lineage {
+pub(super) fn of_scan(scan: &Scan, source: &ScanExec, id: u32) -> Lineage {
     if scan.limit().is_some() {
         return Lineage::default();
     }
@@ -24,6 +24,7 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec) -> Lineage {
     let column = |&column: &usize| {
         let statistics = options.columns.get(column).and_then(|&at| known.get(at));
         Some(ScanColumn {
+            scan: id,
             filters: Arc::clone(source.runtime_filters()),
             column,
             span: statistics.and_then(span),
@@ -63,6 +64,44 @@ pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) ->
         input.scan_column(at).cloned()
     };
     Ok(exprs.iter().map(column).collect())
+}
+
+/// The keys that are columns of the input: what drops rows by them drops whole groups.
+pub(super) fn of_aggregate(aggregate: &Aggregate, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+    let [input] = inputs else {
+        return Ok(Lineage::default());
+    };
+    let keys = aggregate.keys();
+    let mut computed: Vec<&Expr> = keys.iter().collect();
+    for expr in aggregate.aggregates() {
+        if let Expr::Aggregate(call) = expr.unaliased() {
+            computed.extend(call.args.iter().map(|arg| &**arg));
+        }
+    }
+    if can_fail(&computed, input.schema())? {
+        return Ok(Lineage::default());
+    }
+    let column = |key: &Expr| {
+        let at = input.schema().index_of(key.unaliased().as_column()?)?;
+        input.scan_column(at).cloned()
+    };
+    let mut lineage: Lineage = keys.iter().map(column).collect();
+    lineage.resize(aggregate.schema().len(), None);
+    Ok(lineage)
+}
+
+/// The columns in which rows differ: what drops rows by them drops all rows of a kind.
+pub(super) fn of_distinct(distinct: &Distinct, inputs: &[PhysicalPlan]) -> Lineage {
+    let [input] = inputs else {
+        return Lineage::default();
+    };
+    let keys = distinct.key_ids();
+    let column = |field: &Field| {
+        let at = input.schema().index_of(field.id())?;
+        input.scan_column(at).filter(|_| keys.contains(&field.id()))
+    };
+    let fields = distinct.schema().fields().iter();
+    fields.map(|field| column(field).cloned()).collect()
 }
 
 /// Those of the probe side, where all rows of the result are rows of it. `on` are the keys.

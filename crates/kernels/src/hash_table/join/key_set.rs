@@ -6,12 +6,15 @@
               the span of all"
 )]
 
+use std::slice;
 use std::sync::Arc;
 
-use esker_datatypes::{Buffers, Column, Result, Selection};
+use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
 
 use super::dense::span_of_chunks;
 use super::{JoinKeys, KeyChunk};
+use crate::hash_table::direct::Span;
+use crate::hash_table::layout::{Kind, Place};
 use crate::hash_table::words::Keys;
 
 /// So many bits fit a cache and are worth it in any case,
@@ -21,12 +24,13 @@ const BITS_OF_A_ROW: u64 = 256;
 /// up to so many.
 const MOST: u64 = 1 << 28;
 
-/// The keys of a build side, if they are of one column of fixed width and lie in a range that is not
-/// too wide: exact, and much smaller than the table.
+/// The keys of a build side in one key column, if it is of fixed width and they lie in a range that
+/// is not too wide: exact, and much smaller than the table.
 ///
 /// The filter that it is can be applied wherever the rows of the other side come from; the join
 /// itself still decides.
 pub struct KeySet {
+    /// How the column alone makes a key.
     keys: Arc<JoinKeys>,
     /// The word of the first bit.
     first: u64,
@@ -37,12 +41,31 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The keys of all chunks of a build side.
-    pub fn of(keys: &Arc<JoinKeys>, chunks: &[KeyChunk]) -> Option<Self> {
-        if keys.nulls_equal || keys.hashing.layout.fields().len() != 1 {
+    /// The keys of all chunks of a build side in a key column, by its position among those.
+    pub fn of(keys: &Arc<JoinKeys>, chunks: &[KeyChunk], column: usize) -> Option<Self> {
+        let layout = &keys.hashing.layout;
+        let field = layout.fields().get(column)?;
+        let Kind::Fixed(place) = field.kind else {
+            return None;
+        };
+        if keys.nulls_equal || keys.hashing.constant_hash || place.bits > 64 {
             return None;
         }
-        let (first, places) = span_of_chunks(chunks)?.all()?;
+        let words = |chunk| Words {
+            chunk,
+            stride: layout.words(),
+            place,
+            signed: is_signed(field.value_type()),
+        };
+        let (keys, span) = match layout.fields() {
+            [_] => (Arc::clone(keys), span_of_chunks(chunks)?),
+            _ => {
+                let alone = JoinKeys::new(slice::from_ref(&field.data_type), false, false).ok()?;
+                let spans = chunks.iter().filter_map(|c| Span::of(words(c).iter()));
+                (Arc::new(alone), spans.reduce(Span::union)?)
+            }
+        };
+        let (first, places) = span.all()?;
         let rows: usize = chunks.iter().map(|chunk| chunk.keys.len()).sum();
         let of_rows = (rows as u64).saturating_mul(BITS_OF_A_ROW);
         if places > SMALL.max(of_rows.min(MOST)) {
@@ -50,16 +73,16 @@ impl KeySet {
         }
         let mut bits = vec![0u64; places.div_ceil(64) as usize];
         for chunk in chunks {
-            for (row, word) in chunk.keys.words().iter().enumerate() {
+            for word in words(chunk).iter() {
                 let place = word.wrapping_sub(first);
-                if place < places && !chunk.keys.is_null(row) {
+                if place < places {
                     bits[(place / 64) as usize] |= 1 << (place % 64);
                 }
             }
         }
         let there = bits.iter().map(|bits| u64::from(bits.count_ones())).sum();
         Some(Self {
-            keys: Arc::clone(keys),
+            keys,
             first,
             bits,
             places,
@@ -115,4 +138,40 @@ impl KeySet {
         keys.recycle(buffers);
         Ok(())
     }
+}
+
+/// The keys of a chunk in one column.
+struct Words<'a> {
+    chunk: &'a KeyChunk,
+    /// How many words the keys of a row have.
+    stride: usize,
+    place: Place,
+    signed: bool,
+}
+
+impl<'a> Words<'a> {
+    /// Those of the rows without nulls, as they are where the column is the only key.
+    fn iter(&self) -> impl Iterator<Item = u64> + use<'a> {
+        let (keys, place, signed) = (&self.chunk.keys, self.place, self.signed);
+        let unused = 64 - place.bits;
+        let rows = keys.words().chunks_exact(self.stride).enumerate();
+        let there = rows.filter(|&(row, _)| !keys.is_null(row));
+        there.map(move |(_, row)| {
+            let high = row[place.word] >> place.shift << unused;
+            match signed {
+                true => (high as i64 >> unused) as u64,
+                false => high >> unused,
+            }
+        })
+    }
+}
+
+/// Whether a value's sign fills the word that it is where it is the only key.
+fn is_signed(value_type: &DataType) -> bool {
+    value_type.is_signed_integer()
+        || value_type.is_temporal()
+        || matches!(
+            value_type,
+            DataType::Decimal32(..) | DataType::Decimal64(..)
+        )
 }

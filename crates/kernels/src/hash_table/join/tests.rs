@@ -35,11 +35,13 @@ fn check(types: &[DataType], build: &[(Vec<Column>, usize)], probe: &[(Vec<Colum
         }
         let built = (0..parts).map(|part| JoinTable::build_part(&keys, &chunks, part, parts));
         let built = built.collect::<Result<Vec<_>>>().unwrap();
-        let set = KeySet::of(&keys, &chunks).map(Arc::new);
-        assert!(set.is_none() || (types.len() == 1 && !nulls_equal && !constant_hash));
+        let set = |column| KeySet::of(&keys, &chunks, column).map(Arc::new);
+        let sets: Vec<Option<Arc<KeySet>>> = (0..types.len()).map(set).collect();
+        assert!(sets.iter().all(Option::is_none) || (!nulls_equal && !constant_hash));
         drop(chunks);
         // With half of the parts the table asks the set first.
-        let asked = set.clone().filter(|_| parts > 1);
+        let only = sets.first().filter(|_| parts > 1 && types.len() == 1);
+        let asked = only.cloned().flatten();
         let table = JoinTable::assemble(keys, built).with_key_set(asked);
         assert_eq!(table.rows(), rows.len());
         let same = |a: &[Plain], b: &[Plain]| a.iter().zip(b).all(|(a, b)| a.order(b).is_eq());
@@ -70,15 +72,17 @@ fn check(types: &[DataType], build: &[(Vec<Column>, usize)], probe: &[(Vec<Colum
             }
         }
         assert!(table.size() > 0);
-        for (columns, selection) in probe.iter().filter(|_| set.is_some()) {
-            let mut kept = selection.clone();
-            let set = set.as_ref().unwrap();
-            set.select(&columns[0], &mut kept, &mut buffers).unwrap();
-            let wanted = selection.iter().filter(|&row| {
-                let key = key(&[&columns[0]], row);
-                !null(&key) && rows.iter().any(|(_, other)| same(other, &key))
-            });
-            assert_eq!(kept.iter().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
+        for (columns, selection) in probe {
+            for (at, set) in sets.iter().enumerate() {
+                let Some(set) = set else { continue };
+                let mut kept = selection.clone();
+                set.select(&columns[at], &mut kept, &mut buffers).unwrap();
+                let wanted = selection.iter().filter(|&row| {
+                    let key = Plain::at(&columns[at], row);
+                    !key.is_null() && rows.iter().any(|(_, row)| row[at].order(&key).is_eq())
+                });
+                assert_eq!(kept.iter().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
+            }
         }
     }
 }
@@ -323,7 +327,7 @@ fn sets_of_keys_say_which_there_are() {
     let chunk = keys.prepare(&[&numbers(all.clone())], all.len(), &mut buffers);
     let chunks = [chunk.unwrap()];
     assert!(!JoinTable::is_array(&keys, &chunks));
-    let set = Arc::new(KeySet::of(&keys, &chunks).unwrap());
+    let set = Arc::new(KeySet::of(&keys, &chunks, 0).unwrap());
     assert_eq!(set.bounds(), None, "a negative key has no bits of a number");
     let part = JoinTable::build_part(&keys, &chunks, 0, 1).unwrap();
     let table = JoinTable::assemble(keys, vec![part]).with_key_set(Some(set));
@@ -339,9 +343,12 @@ fn sets_of_keys_say_which_there_are() {
     let wide = numbers([0, 1 << 40]);
     let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false).unwrap());
     let chunk = keys.prepare(&[&wide], 2, &mut buffers).unwrap();
-    assert!(KeySet::of(&keys, &[chunk]).is_none());
+    assert!(KeySet::of(&keys, &[chunk], 0).is_none());
     let chunk = keys.prepare(&[&numbers([3, 9])], 2, &mut buffers).unwrap();
-    assert_eq!(KeySet::of(&keys, &[chunk]).unwrap().bounds(), Some((3, 9)));
+    assert_eq!(
+        KeySet::of(&keys, &[chunk], 0).unwrap().bounds(),
+        Some((3, 9))
+    );
 }
 
 /// A dictionary of more values than a batch has rows.

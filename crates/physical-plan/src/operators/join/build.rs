@@ -89,7 +89,7 @@ struct Building {
     chunks: Vec<Option<Chunk>>,
     columns: Vec<Option<Chunked>>,
     parts: Vec<Option<JoinPart>>,
-    set: Option<Arc<KeySet>>,
+    sets: Vec<Option<Arc<KeySet>>>,
     memory: Held,
 }
 
@@ -226,17 +226,28 @@ impl BuildSink {
                 Arc::clone(&chunks),
                 Arc::clone(&self.state),
             );
-            let wanted = self.shared.wants_keys.load(Ordering::Relaxed);
-            tasks.push(Box::new(move |_| {
-                if !wanted && JoinTable::is_array(&keys, &all) {
-                    return Ok(());
-                }
-                let set = KeySet::of(&keys, &all).map(Arc::new);
-                let mut building = state.lock();
-                let bytes = set.as_ref().map_or(0, |set| set.size());
-                building.memory.try_grow(bytes as u64)?;
-                building.set = set;
-                Ok(())
+            let count = build_keys.at.len();
+            let wanted = self.shared.wanted_keys.lock();
+            let mut wanted = wanted.unwrap_or_else(PoisonError::into_inner).clone();
+            // The table itself asks for its only key.
+            if count == 1 && !JoinTable::is_array(&keys, &chunks) {
+                wanted.push(0);
+            }
+            wanted.sort_unstable();
+            wanted.dedup();
+            building.sets.resize_with(count, || None);
+            tasks.extend(wanted.into_iter().map(|key| -> FinalizeTask {
+                let (keys, all, state) = (Arc::clone(&keys), Arc::clone(&all), Arc::clone(&state));
+                Box::new(move |_| {
+                    let set = KeySet::of(&keys, &all, key).map(Arc::new);
+                    let mut building = state.lock();
+                    let bytes = set.as_ref().map_or(0, |set| set.size());
+                    building.memory.try_grow(bytes as u64)?;
+                    if let Some(slot) = building.sets.get_mut(key) {
+                        *slot = set;
+                    }
+                    Ok(())
+                })
             }));
             for part in 0..parts {
                 let (keys, chunks) = (Arc::clone(&build_keys.keys), Arc::clone(&chunks));
@@ -278,11 +289,14 @@ impl BuildSink {
             .into_iter()
             .flatten()
             .collect();
-        let set = building.set.take();
+        let sets = std::mem::take(&mut building.sets);
         let table = match &self.keys {
             Some(keys) if !parts.is_empty() => {
                 let table = JoinTable::assemble(Arc::clone(&keys.keys), parts);
-                Some(table.with_key_set(set.clone()))
+                Some(match sets.as_slice() {
+                    [set] => table.with_key_set(set.clone()),
+                    _ => table,
+                })
             }
             _ => None,
         };
@@ -313,7 +327,7 @@ impl BuildSink {
             chunks,
             payload,
             table,
-            keys: set,
+            keys: sets,
             all,
             marks,
             memory: Held::default(),

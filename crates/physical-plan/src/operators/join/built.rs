@@ -17,8 +17,8 @@ pub(super) struct Built {
     pub(super) payload: Vec<(DataType, Chunked)>,
     /// The rows of each key; none where there are no keys or no rows.
     pub(super) table: Option<JoinTable>,
-    /// The keys there are, where somebody filters by them.
-    pub(super) keys: Option<Arc<KeySet>>,
+    /// The values there are of each key, where they are few and somebody asks.
+    pub(super) keys: Vec<Option<Arc<KeySet>>>,
     /// All rows in their order, where each is a candidate of each probe row.
     pub(super) all: Vec<u32>,
     /// Which rows have a match; none where nobody asks.
@@ -41,7 +41,7 @@ impl Built {
     pub(super) fn size(&self) -> u64 {
         let payload: usize = self.payload.iter().map(|(_, column)| column.size()).sum();
         let table = self.table.as_ref().map_or(0, JoinTable::size);
-        let keys = self.keys.as_ref().map_or(0, |keys| keys.size());
+        let keys: usize = self.keys.iter().flatten().map(|keys| keys.size()).sum();
         (payload + table + keys + size_of_val(self.all.as_slice()) + self.marks.size()) as u64
     }
 

@@ -1,7 +1,6 @@
 //! Pairs rows whose keys are equal.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use esker_datatypes::{Batch, Column, DataType, Error, Result};
 use esker_kernels::hash_table::{JoinKeys, Matches, ProbeState};
@@ -45,8 +44,8 @@ impl HashJoinExec {
         Ok(Self::filtering_role(spec, keys)?.0)
     }
 
-    /// The same, and what makes filters for the scan of the probe side, where the join has one key,
-    /// which is a column of it, and drops rows without a match.
+    /// The same, and what makes filters for the scans of the probe side, where the join drops rows
+    /// without a match.
     ///
     /// # Errors
     /// As [`role`](Self::role).
@@ -79,46 +78,67 @@ impl HashJoinExec {
 /// Makes filters of the keys that the build side will have.
 pub(crate) struct FilterMaker {
     shared: Arc<Shared>,
-    /// The key's place among the columns of the probe side.
-    key: usize,
+    keys: Vec<FilterKey>,
+}
+
+/// A key by which the rows of the probe side may be filtered.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterKey {
+    /// Its position among the keys.
+    at: usize,
+    /// Its place among the columns of the probe side.
+    pub(crate) column: usize,
     data_type: DataType,
 }
 
 impl FilterMaker {
     fn new(shared: &Arc<Shared>, spec: &JoinSpec, keys: &EquiKeys) -> Option<Self> {
-        let [(left, right)] = keys.on.as_slice() else {
-            return None;
-        };
         if keys.nulls_equal || keys.constant_hash || !shared.drops_unmatched() {
             return None;
         }
-        let key = match spec.build {
-            Side::Left => right,
-            Side::Right => left,
-        };
         let schema = spec.probe_schema();
-        let key = schema.index_of(key.as_column()?)?;
-        let data_type = schema.field(key)?.data_type().clone();
+        let key = |(at, (left, right)): (usize, &(Expr, Expr))| {
+            let key = match spec.build {
+                Side::Left => right,
+                Side::Right => left,
+            };
+            let column = schema.index_of(key.as_column()?)?;
+            let data_type = schema.field(column)?.data_type().clone();
+            Some(FilterKey {
+                at,
+                column,
+                data_type,
+            })
+        };
         Some(Self {
             shared: Arc::clone(shared),
-            key,
-            data_type,
+            keys: keys.on.iter().enumerate().filter_map(key).collect(),
         })
     }
 
-    /// The key's place among the columns of the probe side.
-    pub(crate) fn key(&self) -> usize {
-        self.key
+    /// The keys that are columns of the probe side.
+    pub(crate) fn keys(&self) -> &[FilterKey] {
+        &self.keys
     }
 
-    /// A filter of a column that a scan reads, by its place, and how many integers there are from its
-    /// least to its greatest value.
-    pub(crate) fn filter(&self, column: usize, span: Option<u64>) -> Arc<dyn RowPredicate> {
-        self.shared.wants_keys.store(true, Ordering::Relaxed);
+    /// A filter by a key of a column that a scan reads, by its place, and how many integers there are
+    /// from its least to its greatest value.
+    pub(crate) fn filter(
+        &self,
+        key: &FilterKey,
+        column: usize,
+        span: Option<u64>,
+    ) -> Arc<dyn RowPredicate> {
+        let mut wanted = self
+            .shared
+            .wanted_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        wanted.push(key.at);
         Arc::new(RuntimeFilter::new(
             Arc::clone(&self.shared),
-            column,
-            self.data_type.clone(),
+            key.at,
+            (column, key.data_type.clone()),
             span.unwrap_or(0),
         ))
     }

@@ -22,8 +22,7 @@ mod runtime_filter;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use esker_datatypes::{DataType, Error, Result, SchemaRef};
 use esker_logical_expr::Expr;
@@ -118,8 +117,8 @@ struct Shared {
     filter: Option<PairFilter>,
     single: bool,
     batch_size: usize,
-    /// A scan filters by the keys of the build side.
-    wants_keys: AtomicBool,
+    /// The keys, by position, by which scans filter.
+    wanted_keys: Mutex<Vec<usize>>,
     built: OnceLock<Built>,
 }
 
@@ -163,7 +162,7 @@ impl Shared {
             filter,
             single: spec.single,
             batch_size: spec.batch_size.max(1),
-            wants_keys: AtomicBool::new(false),
+            wanted_keys: Mutex::default(),
             built: OnceLock::new(),
         })
     }

@@ -16,10 +16,12 @@ use esker_logical_plan::{ColumnStats, PredicateProperties, RowPredicate, Verdict
 use super::Shared;
 use super::built::Built;
 
-/// Keeps the rows whose key the build side of a join has.
+/// Keeps the rows whose value in a key column the build side of a join has.
 #[derive(Debug)]
 pub(super) struct RuntimeFilter {
     join: Arc<Shared>,
+    /// The key's position among those of the join.
+    key: usize,
     /// The key's place among the columns that the scan reads.
     columns: [usize; 1],
     data_type: DataType,
@@ -28,11 +30,17 @@ pub(super) struct RuntimeFilter {
 }
 
 impl RuntimeFilter {
-    /// A filter of a column that a scan reads, by a join whose only key it is. `span` is how many
+    /// A filter by a key of a join, of a column that a scan reads and its type. `span` is how many
     /// integers the column may hold, as far as that is known.
-    pub(super) fn new(join: Arc<Shared>, column: usize, data_type: DataType, span: u64) -> Self {
+    pub(super) fn new(
+        join: Arc<Shared>,
+        key: usize,
+        (column, data_type): (usize, DataType),
+        span: u64,
+    ) -> Self {
         Self {
             join,
+            key,
             columns: [column],
             data_type,
             span,
@@ -42,7 +50,7 @@ impl RuntimeFilter {
     /// The keys, if so few of those that there could be are there that most rows will be dropped: to
     /// decode a column first and the others later costs something too.
     fn keys(&self, built: &Built) -> Option<Arc<KeySet>> {
-        let keys = built.keys.clone();
+        let keys = built.keys.get(self.key)?.clone();
         keys.filter(|keys| keys.is_sparse(self.span))
     }
 
