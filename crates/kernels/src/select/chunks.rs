@@ -366,6 +366,15 @@ fn pick<T: ArrowNativeType>(
 ) -> (Vec<T>, usize) {
     let mut out = buffers.take(ids.len());
     let mut missing = 0;
+    if let [values] = chunks {
+        // Of one chunk the ids are rows.
+        let behind = ids.iter().fold(0, |most, &id| most.max(id)) as usize >= values.len();
+        if !behind {
+            let value = |&id: &u32| values.get(id as usize).copied().unwrap_or_default();
+            out.extend(ids.iter().map(value));
+            return (out, missing);
+        }
+    }
     out.extend(ids.iter().map(|&id| {
         match chunks.get(chunk(id)).and_then(|values| values.get(row(id))) {
             Some(&value) => value,

@@ -174,6 +174,19 @@ impl Pairs {
 }
 
 impl Cursor {
+    /// Whether none has been made yet.
+    pub(super) fn is_at_start(self) -> bool {
+        self.slot == 0 && self.offset == 0
+    }
+
+    /// Behind all.
+    pub(super) fn behind(selection: &Selection) -> Self {
+        Self {
+            slot: selection.count(),
+            offset: 0,
+        }
+    }
+
     /// Whether all candidates of this selection have been made.
     pub(super) fn is_behind(self, selection: &Selection) -> bool {
         self.slot >= selection.count()

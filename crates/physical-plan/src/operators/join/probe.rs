@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esker_datatypes::{Batch, Result, Selection};
+use esker_datatypes::{Batch, Column, Result, Selection};
 use esker_kernels::select::chunks::NO_ROW;
 use esker_runtime::TaskContext;
 
@@ -143,6 +143,9 @@ impl<C: Candidates> LocalProbe<C> {
         built: &Built,
         cx: &mut TaskContext,
     ) -> Result<bool> {
+        if self.give_whole(padded, out, built, cx)? {
+            return Ok(false);
+        }
         let size = self.shared.batch_size;
         let mut more = true;
         for _ in 0..TRIES {
@@ -153,6 +156,64 @@ impl<C: Candidates> LocalProbe<C> {
         }
         self.put(out, built, cx)?;
         Ok(more)
+    }
+
+    /// Gives the whole batch as it is, if each row of it is in one pair at most and most are in one:
+    /// the others are not selected. Whether it did.
+    fn give_whole(
+        &mut self,
+        padded: bool,
+        out: &mut Batch,
+        built: &Built,
+        cx: &mut TaskContext,
+    ) -> Result<bool> {
+        let rows = self.input.rows();
+        let all = self.input.selection().is_all() && rows <= self.shared.batch_size;
+        let fresh = self.cursor.is_at_start() && self.pairs.len() == 0;
+        if !all || !fresh || self.shared.filter.is_some() {
+            return Ok(false);
+        }
+        let Some(ids) = self.candidates.single().filter(|ids| ids.len() == rows) else {
+            return Ok(false);
+        };
+        let paired = ids.iter().filter(|&&id| id != NO_ROW).count();
+        let width = self.shared.payload.len();
+        let (build, selection) = if padded || paired == rows {
+            (built.gather(width, ids, &mut cx.buffers)?, None)
+        } else if paired >= rows.div_ceil(2) {
+            // Where there is no build row, any will do.
+            let any = ids
+                .iter()
+                .find(|&&id| id != NO_ROW)
+                .copied()
+                .unwrap_or(NO_ROW);
+            let mut some = cx.buffers.take::<u32>(rows);
+            some.extend(ids.iter().map(|&id| if id == NO_ROW { any } else { id }));
+            let build = built.gather(width, &some, &mut cx.buffers)?;
+            cx.buffers.give(some);
+            let mut selection = Selection::all(rows);
+            selection.retain(|row| ids.get(row).is_some_and(|&id| id != NO_ROW));
+            (build, Some(selection))
+        } else {
+            return Ok(false);
+        };
+        self.put_columns(self.input.columns().to_vec(), build, rows, out);
+        if let Some(selection) = selection {
+            *out.selection_mut() = selection;
+        }
+        self.cursor = Cursor::behind(self.input.selection());
+        Ok(true)
+    }
+
+    /// Puts the columns of both sides into a batch.
+    fn put_columns(&self, probe: Vec<Column>, build: Vec<Column>, rows: usize, out: &mut Batch) {
+        let (mut columns, last) = if self.shared.build_first {
+            (build, probe)
+        } else {
+            (probe, build)
+        };
+        columns.extend(last);
+        out.replace(columns, rows);
     }
 
     /// Puts the pairs into a batch.
@@ -183,17 +244,11 @@ impl<C: Candidates> LocalProbe<C> {
             let probe = probe.collect::<Result<Vec<_>>>()?;
             (probe, built.gather(width, &pairs.ids, &mut cx.buffers)?)
         };
-        let (mut columns, last) = if self.shared.build_first {
-            (build, probe)
-        } else {
-            (probe, build)
-        };
-        columns.extend(last);
-        out.replace(columns, rows);
+        self.pairs.clear();
+        self.put_columns(probe, build, rows, out);
         if let Some(selection) = selection {
             *out.selection_mut() = selection;
         }
-        pairs.clear();
         Ok(())
     }
 
