@@ -263,15 +263,8 @@ pub(super) struct Pool {
 impl Pool {
     /// A buffer of `len` bytes, whatever they are.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
-        // One that has as many already need not be filled, and of those the shortest: longer ones are
-        // for others.
-        let fits = self.free.iter().enumerate();
-        let fits = fits.filter(|(_, free)| free.capacity() >= len);
-        let best = fits.min_by_key(|(_, free)| match free.len().checked_sub(len) {
-            Some(more) => (0, more),
-            None => (1, len - free.len()),
-        });
-        let mut buffer = match best.map(|(at, _)| at) {
+        let fits = self.free.iter().rposition(|free| free.capacity() >= len);
+        let mut buffer = match fits {
             Some(at) => {
                 let buffer = self.free.swap_remove(at);
                 self.bytes -= buffer.capacity();

@@ -11,6 +11,8 @@ mod dense;
 mod hashed;
 /// Which keys there are.
 mod key_set;
+/// Keys in a range that is not too wide.
+mod ranked;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -24,8 +26,9 @@ use super::resolve::{Hashing, Lookup, Memo, resolve};
 use super::words::Keys;
 use crate::bits::each_set;
 use crate::select::chunks::{CHUNK_ROWS, NO_ROW};
-use dense::{Dense, DensePart};
+use dense::{Dense, DensePart, Places};
 use hashed::{Hashed, HashedPart};
+use ranked::{Ranked, RankedPart};
 
 pub use key_set::KeySet;
 
@@ -105,6 +108,7 @@ pub struct JoinPart(Part);
 enum Part {
     Hashed(HashedPart),
     Dense(DensePart),
+    Ranked(RankedPart),
 }
 
 /// The rows of a build side by key: built once, then read by all workers.
@@ -148,6 +152,7 @@ pub struct JoinTable {
 enum Find {
     Hashed(Hashed),
     Dense(Dense),
+    Ranked(Ranked),
 }
 
 impl JoinTable {
@@ -155,16 +160,19 @@ impl JoinTable {
     /// is built: an array over a wide range of keys is many times as large as the keys.
     pub fn estimate(keys: &JoinKeys, chunks: &[KeyChunk]) -> usize {
         let rows: usize = chunks.iter().map(|chunk| chunk.keys.len()).sum();
-        match dense::span(keys, chunks) {
-            // The parts and the whole, and three lists of rows while those of a place are put together.
-            Some(span) => (2 * span.all_places() + 3 * rows) * size_of::<u32>(),
+        match dense::places(keys, chunks) {
+            // The parts and the whole, and three lists of rows while those of a key are put together.
+            Some(Places::Array(span)) => (2 * span.all_places() + 3 * rows) * size_of::<u32>(),
+            Some(Places::Ranked(span)) => {
+                2 * Ranked::size_of_places(span.all_places()) + 5 * rows * size_of::<u32>()
+            }
             None => rows * HASHED_ROW,
         }
     }
 
-    /// Whether a table of all rows of these chunks is an array, which needs no [`KeySet`].
-    pub fn is_array(keys: &JoinKeys, chunks: &[KeyChunk]) -> bool {
-        dense::span(keys, chunks).is_some()
+    /// Whether a table of all rows of these chunks uses hashes, and should ask a [`KeySet`] first.
+    pub fn is_hashed(keys: &JoinKeys, chunks: &[KeyChunk]) -> bool {
+        dense::places(keys, chunks).is_none()
     }
 
     /// Enters the rows of one part of `parts`, a power of two. Workers build parts in parallel.
@@ -187,8 +195,9 @@ impl JoinTable {
             return Err(Error::unsupported("a build side of 2^32 rows"));
         }
         // All parts come to the same decision, for all look at the same chunks.
-        Ok(JoinPart(match dense::span(keys, chunks) {
-            Some(span) => Part::Dense(DensePart::new(chunks, span, part, parts)),
+        Ok(JoinPart(match dense::places(keys, chunks) {
+            Some(Places::Array(span)) => Part::Dense(DensePart::new(chunks, span, part, parts)),
+            Some(Places::Ranked(span)) => Part::Ranked(RankedPart::new(chunks, span, part, parts)),
             None => Part::Hashed(HashedPart::new(keys, chunks, part, parts)?),
         }))
     }
@@ -196,23 +205,26 @@ impl JoinTable {
     /// The table of all parts of one build side, in the order of their numbers.
     pub fn assemble(keys: Arc<JoinKeys>, parts: Vec<JoinPart>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (mut hashed, mut dense) = (Vec::new(), Vec::new());
+        let (mut hashed, mut dense, mut ranked) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts {
             match part.0 {
                 Part::Hashed(part) => hashed.push(part),
                 Part::Dense(part) => dense.push(part),
+                Part::Ranked(part) => ranked.push(part),
             }
         }
-        debug_assert!(
-            hashed.is_empty() || dense.is_empty(),
-            "parts of two build sides"
-        );
-        let (find, rows) = if dense.is_empty() {
-            let (hashed, rows) = Hashed::new(hashed);
-            (Find::Hashed(hashed), rows)
-        } else {
+        let kinds = [hashed.is_empty(), dense.is_empty(), ranked.is_empty()];
+        let kinds = kinds.into_iter().filter(|none| !none).count();
+        debug_assert!(kinds < 2, "parts of two build sides");
+        let (find, rows) = if !dense.is_empty() {
             let (dense, rows) = Dense::new(dense);
             (Find::Dense(dense), rows)
+        } else if !ranked.is_empty() {
+            let (ranked, rows) = Ranked::new(ranked);
+            (Find::Ranked(ranked), rows)
+        } else {
+            let (hashed, rows) = Hashed::new(hashed);
+            (Find::Hashed(hashed), rows)
         };
         Self {
             keys,
@@ -235,6 +247,7 @@ impl JoinTable {
         let find = match &self.find {
             Find::Hashed(hashed) => hashed.size(),
             Find::Dense(dense) => dense.size(),
+            Find::Ranked(ranked) => ranked.size(),
         };
         find + self.rows.capacity() * size_of::<u32>()
     }
@@ -242,7 +255,7 @@ impl JoinTable {
     /// How many rows can match: all but those with a null key, if nulls are not equal.
     pub fn rows(&self) -> usize {
         match &self.find {
-            Find::Hashed(_) => self.rows.len(),
+            Find::Hashed(_) | Find::Ranked(_) => self.rows.len(),
             Find::Dense(dense) => dense.entered(),
         }
     }
@@ -252,6 +265,7 @@ impl JoinTable {
         match &self.find {
             Find::Hashed(hashed) => hashed.is_unique(),
             Find::Dense(dense) => dense.is_unique(),
+            Find::Ranked(ranked) => ranked.is_unique(),
         }
     }
 
@@ -466,6 +480,10 @@ impl<A: Answer> Lookup for Probe<'_, A> {
                 dense.find(&self.table.rows, keys, out);
                 true
             }
+            Find::Ranked(ranked) => {
+                ranked.find(&self.table.rows, keys, out);
+                true
+            }
         }
     }
 
@@ -479,7 +497,7 @@ impl<A: Answer> Lookup for Probe<'_, A> {
         match &self.table.find {
             Find::Hashed(hashed) => hashed.find(&self.table.rows, keys, rows, hashes, out),
             // Every row was told by its value.
-            Find::Dense(_) => out.fill(A::NONE),
+            Find::Dense(_) | Find::Ranked(_) => out.fill(A::NONE),
         }
         Ok(())
     }

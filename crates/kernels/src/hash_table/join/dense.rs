@@ -25,15 +25,38 @@ pub(super) fn span_of_chunk(join: &JoinKeys, keys: &Keys) -> Option<Span> {
     )
 }
 
-/// The span of all keys, if they lie close enough together.
-pub(super) fn span(join: &JoinKeys, chunks: &[KeyChunk]) -> Option<Span> {
+/// How keys of one word that lie close enough together are found without hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    /// By an array of rows over the range.
+    Array(Span),
+    /// By a bit for each word of the range.
+    Ranked(Span),
+}
+
+/// An array has at most so many places for each row: more are worth it up to [`NARROW`] only.
+const ARRAY: usize = 2;
+/// An array of so many places is small in any case.
+const NARROW: usize = 1 << 16;
+/// So many bits a row take no more than a hash table,
+const BITS_OF_A_ROW: usize = 128;
+/// up to so many.
+const MOST_BITS: usize = 1 << 28;
+
+/// How all keys are found, if they lie close enough together.
+pub(super) fn places(join: &JoinKeys, chunks: &[KeyChunk]) -> Option<Places> {
     // A null is no word.
     if join.nulls_equal && chunks.iter().any(|chunk| chunk.keys.nulls().is_some()) {
         return None;
     }
     let span = span_of_chunks(chunks)?;
-    let rows = chunks.iter().map(|chunk| chunk.keys.len()).sum();
-    span.places(rows).map(|_| span)
+    let rows: usize = chunks.iter().map(|chunk| chunk.keys.len()).sum();
+    let (_, places) = span.all()?;
+    if places <= NARROW.max(rows.saturating_mul(ARRAY)) as u64 && places < u64::from(u32::MAX) {
+        return Some(Places::Array(span));
+    }
+    let bits = rows.saturating_mul(BITS_OF_A_ROW).min(MOST_BITS);
+    (places <= bits as u64).then_some(Places::Ranked(span))
 }
 
 /// The span of all keys of some chunks.
@@ -111,7 +134,7 @@ impl DensePart {
 }
 
 /// The rows of a chunk whose keys have one of the places from a word on: place and row.
-fn placed(
+pub(super) fn placed(
     number: usize,
     chunk: &KeyChunk,
     first: u64,

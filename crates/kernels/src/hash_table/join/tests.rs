@@ -284,6 +284,39 @@ fn nothing_to_join_with() {
     check(&[], &[(vec![], 2)], &[(vec![], Selection::all(3))]);
 }
 
+/// Keys that lie too far apart for an array, and close enough for a bit each; with nulls, and with
+/// keys of several rows in some or all parts.
+#[test]
+fn keys_that_lie_apart() {
+    let chunk = |start: i64, step: i64, repeats: i64| {
+        let values = (0..600).map(move |n| (n % 7 != 3).then_some(start + n / repeats * step));
+        let column = Column::flat(Arc::new(Int64Array::from_iter(values)) as ArrayRef);
+        (vec![column], 600)
+    };
+    let probed = (-40i64..160).map(|n| Some(n * 997 - 3).filter(|n| n % 5 != 0));
+    let probed = probed.chain([Some(i64::MIN), Some(i64::MAX), Some(-70_000)]);
+    let near = chunk(-70_000, 97, 1).0;
+    let all = |count| Selection::all(count);
+    let far = Column::flat(Arc::new(Int64Array::from_iter(probed)) as ArrayRef);
+    let probe = [(vec![far], all(203)), (near, all(600))];
+    let apart = |build: &[(Vec<Column>, usize)]| {
+        let mut buffers = Buffers::default();
+        let keys = JoinKeys::new(&[DataType::Int64], false, false).unwrap();
+        let chunks = build.iter();
+        let chunks = chunks
+            .map(|(columns, rows)| keys.prepare(&[&columns[0]], *rows, &mut buffers).unwrap());
+        let places = dense::places(&keys, &chunks.collect::<Vec<_>>());
+        assert!(matches!(places, Some(Places::Ranked(_))), "{places:?}");
+    };
+    let unique = [chunk(-70_000, 97, 1), chunk(-10_000, 97, 1)];
+    let some_twice = [chunk(-70_000, 97, 1), chunk(-8_000, 97, 3)];
+    let all_often = [chunk(-70_000, 997, 5), chunk(-70_000, 997, 5)];
+    for build in [unique, some_twice, all_often] {
+        apart(&build);
+        check(&[DataType::Int64], &build, &probe);
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let mut buffers = Buffers::default();
@@ -299,7 +332,7 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn estimates_cover_tables() {
     let rows = 50_000;
-    for factor in [1, 7, 1 << 30] {
+    for factor in [1, 7, 100, 1 << 30] {
         let mut buffers = Buffers::default();
         let keys = Arc::new(JoinKeys::new(&[DataType::Int64], false, false).unwrap());
         let values = Int64Array::from_iter_values((0..rows).map(|n| n * factor));
@@ -326,7 +359,7 @@ fn sets_of_keys_say_which_there_are() {
     let all: Vec<i64> = (0..500).map(|n| n * 8001 - 77).collect();
     let chunk = keys.prepare(&[&numbers(all.clone())], all.len(), &mut buffers);
     let chunks = [chunk.unwrap()];
-    assert!(!JoinTable::is_array(&keys, &chunks));
+    assert!(JoinTable::is_hashed(&keys, &chunks));
     let set = Arc::new(KeySet::of(&keys, &chunks, 0).unwrap());
     assert_eq!(set.bounds(), None, "a negative key has no bits of a number");
     let part = JoinTable::build_part(&keys, &chunks, 0, 1).unwrap();

@@ -230,7 +230,7 @@ impl BuildSink {
             let wanted = self.shared.wanted_keys.lock();
             let mut wanted = wanted.unwrap_or_else(PoisonError::into_inner).clone();
             // The table itself asks for its only key.
-            if count == 1 && !JoinTable::is_array(&keys, &chunks) {
+            if count == 1 && JoinTable::is_hashed(&keys, &chunks) {
                 wanted.push(0);
             }
             wanted.sort_unstable();
