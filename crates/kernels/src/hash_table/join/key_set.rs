@@ -1,4 +1,4 @@
-//! Which keys a build side has: a bit for each, so that rows without one are known early.
+//! Which keys a build side has, in bits, so that rows without one are known early.
 
 #![allow(
     clippy::indexing_slicing,
@@ -13,6 +13,7 @@ use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
 
 use super::dense::span_of_chunks;
 use super::{JoinKeys, KeyChunk};
+use crate::hash::fold;
 use crate::hash_table::direct::Span;
 use crate::hash_table::layout::{Kind, Place};
 use crate::hash_table::words::Keys;
@@ -21,23 +22,37 @@ use crate::hash_table::words::Keys;
 const SMALL: u64 = 1 << 22;
 /// and so many for each row: no more bytes than the row has in a hash table,
 const BITS_OF_A_ROW: u64 = 256;
-/// up to so many.
+/// up to so many. For wider ranges each row has
 const MOST: u64 = 1 << 28;
+/// so many bits, and one in as many keys that are not there seems to be.
+const HASHED_BITS: u64 = 32;
 
-/// The keys of a build side in one key column, if it is of fixed width and they lie in a range that
-/// is not too wide: exact, and much smaller than the table.
+/// The keys of a build side in one key column, if it is of fixed width: much smaller than the table.
+/// Exact where the keys lie in a range that is not too wide; else some keys seem to be there that are
+/// not. (A Bloom filter of one hash: Bloom, *Space/time trade-offs in hash coding with allowable
+/// errors*, CACM 1970.)
 ///
 /// The filter that it is can be applied wherever the rows of the other side come from; the join
 /// itself still decides.
 pub struct KeySet {
     /// How the column alone makes a key.
     keys: Arc<JoinKeys>,
-    /// The word of the first bit.
+    /// The least key's word, and how many words there are up to the greatest.
     first: u64,
-    bits: Vec<u64>,
-    /// How many bits there are, and how many of them are set.
     places: u64,
+    bits: Vec<u64>,
+    by: Bits,
+    /// How many bits are set.
     there: u64,
+}
+
+/// Which bit a key has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bits {
+    /// That of its place in the range.
+    Place,
+    /// That of its hash, shifted by so many bits.
+    Hash(u32),
 }
 
 impl KeySet {
@@ -67,27 +82,35 @@ impl KeySet {
         };
         let (first, places) = span.all()?;
         let rows: usize = chunks.iter().map(|chunk| chunk.keys.len()).sum();
-        let of_rows = (rows as u64).saturating_mul(BITS_OF_A_ROW);
-        if places > SMALL.max(of_rows.min(MOST)) {
-            return None;
-        }
-        let mut bits = vec![0u64; places.div_ceil(64) as usize];
+        let of_rows = |bits: u64| (rows as u64).saturating_mul(bits);
+        let (count, by) = if places <= SMALL.max(of_rows(BITS_OF_A_ROW).min(MOST)) {
+            (places, Bits::Place)
+        } else {
+            let count = of_rows(HASHED_BITS).max(64).checked_next_power_of_two()?;
+            if count > MOST {
+                return None;
+            }
+            (count, Bits::Hash(64 - count.trailing_zeros()))
+        };
+        let mut set = Self {
+            keys,
+            first,
+            places,
+            bits: vec![0u64; count.div_ceil(64) as usize],
+            by,
+            there: 0,
+        };
         for chunk in chunks {
             for word in words(chunk).iter() {
-                let place = word.wrapping_sub(first);
-                if place < places {
-                    bits[(place / 64) as usize] |= 1 << (place % 64);
+                let bit = set.bit(word);
+                if let Some(bits) = set.bits.get_mut((bit / 64) as usize) {
+                    *bits |= 1 << (bit % 64);
                 }
             }
         }
-        let there = bits.iter().map(|bits| u64::from(bits.count_ones())).sum();
-        Some(Self {
-            keys,
-            first,
-            bits,
-            places,
-            there,
-        })
+        let ones = |bits: &u64| u64::from(bits.count_ones());
+        set.there = set.bits.iter().map(ones).sum();
+        Some(set)
     }
 
     /// Whether at most one in eight of the keys that there could be is there: of those between the
@@ -108,12 +131,30 @@ impl KeySet {
         (last <= i64::MAX as u64).then_some((self.first, last))
     }
 
+    /// Whether no key seems to be there that is not.
+    #[cfg(test)]
+    pub(super) fn is_exact(&self) -> bool {
+        self.by == Bits::Place
+    }
+
+    #[inline]
+    fn bit(&self, word: u64) -> u64 {
+        match self.by {
+            Bits::Place => word.wrapping_sub(self.first),
+            Bits::Hash(shift) => fold(word ^ SEED, MIX) >> shift,
+        }
+    }
+
+    #[inline]
+    fn is_set(&self, bit: u64) -> bool {
+        let bits = self.bits.get((bit / 64) as usize).copied().unwrap_or(0);
+        bits >> (bit % 64) & 1 == 1
+    }
+
     /// Whether a key, by its word, is there.
     #[inline]
     pub(super) fn has(&self, word: u64) -> bool {
-        let place = word.wrapping_sub(self.first);
-        let bits = self.bits.get((place / 64) as usize).copied().unwrap_or(0);
-        bits >> (place % 64) & 1 == 1
+        self.is_set(self.bit(word))
     }
 
     /// Keeps the selected rows whose key is there.
@@ -130,15 +171,29 @@ impl KeySet {
         let keys = Keys::new(layout, &[column], selection, buffers)?;
         let (words, nulls) = (keys.words(), keys.nulls().is_some());
         let mut at = 0;
-        selection.retain(|_| {
-            let row = at;
+        let mut next = || {
             at += 1;
-            self.has(words[row]) && !(nulls && keys.is_null(row))
-        });
+            at - 1
+        };
+        let valid = |row: usize| !(nulls && keys.is_null(row));
+        match self.by {
+            Bits::Place => selection.retain(|_| {
+                let row = next();
+                self.is_set(words[row].wrapping_sub(self.first)) && valid(row)
+            }),
+            Bits::Hash(_) => selection.retain(|_| {
+                let row = next();
+                self.has(words[row]) && valid(row)
+            }),
+        }
         keys.recycle(buffers);
         Ok(())
     }
 }
+
+// Odd constants without pattern.
+const SEED: u64 = 0x4528_21e6_38d0_1377;
+const MIX: u64 = 0xbe54_66cf_34e9_0c6d;
 
 /// The keys of a chunk in one column.
 struct Words<'a> {
