@@ -10,6 +10,8 @@ use esker_kernels::hash::fold;
 
 /// Up to so many words are a list.
 pub(super) const LIST: usize = 8;
+/// The class of the longest list.
+pub(super) const LIST_CLASS: u32 = LIST.ilog2();
 /// A class is the logarithm of the number of words of a slot: from this one ...
 const SMALLEST: u32 = 1;
 /// ... to this one.
