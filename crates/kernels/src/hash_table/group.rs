@@ -155,6 +155,27 @@ impl GroupTable {
     /// all tables of these types. Texts, nested values and nulls in a single column have none.
     ///
     /// Such a table has no hashes and takes no memory beyond its keys.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow::array::Int32Array;
+    /// use esker_datatypes::{Buffers, Column, DataType, Selection};
+    /// use esker_kernels::hash_table::GroupTable;
+    /// let mut table = GroupTable::new(&[DataType::Int32])?;
+    /// let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
+    /// let mut intern = |table: &mut GroupTable, numbers: Vec<i32>| {
+    ///     let all = Selection::all(numbers.len());
+    ///     let numbers = Column::flat(Arc::new(Int32Array::from(numbers)));
+    ///     table.intern(&[&numbers], &all, &mut buffers, &mut groups)?;
+    ///     Ok::<_, esker_datatypes::Error>(groups.clone())
+    /// };
+    /// assert_eq!(intern(&mut table, vec![3, 3, 8])?, [0, 0, 1]);
+    /// assert_eq!(intern(&mut table, vec![8, 9])?, [1, 2]);
+    /// assert_eq!(table.ascending().map(|keys| keys.len()), Some(3));
+    /// assert_eq!(intern(&mut table, vec![3, 10])?, [0, 3]);
+    /// assert!(table.ascending().is_none());
+    /// # Ok::<(), esker_datatypes::Error>(())
+    /// ```
     pub fn ascending(&self) -> Option<AscendingKeys<'_>> {
         self.groups.table.ascending()
     }
