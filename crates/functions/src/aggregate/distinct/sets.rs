@@ -18,8 +18,8 @@ use esker_datatypes::{Error, Result};
 
 use super::super::common::{bytes_of, grow};
 use super::shapes::{
-    GOLDEN, LIST, LIST_CLASS, Word, class_of, find, list_class, list_has, most_of, place,
-    table_class, write_list, write_table,
+    GOLDEN, LIST, LIST_CLASS, Word, class_of, copy_list, find, list_class, list_has, most_of,
+    place, table_class, write_list, write_table,
 };
 use super::slots::Slots;
 
@@ -241,7 +241,7 @@ impl<W: Word> GroupSets<W> {
                 }
             };
             let to = self.slots[class as usize].get_mut(slot);
-            to.copy_from_slice(&list[..to.len()]);
+            copy_list(to, class, &list);
             self.sets[group] = Set {
                 len: len as u32,
                 slot,

@@ -86,6 +86,22 @@ pub(super) fn list_has<W: Word>(words: &[W], class: u32, word: W) -> bool {
     }
 }
 
+/// Writes a list whose places that are not in use have the first word.
+#[inline]
+pub(super) fn copy_list<W: Word>(to: &mut [W], class: u32, list: &[W; LIST]) {
+    #[inline]
+    fn copy<W: Word, const N: usize>(to: &mut [W], list: &[W; LIST]) {
+        if let (Some(to), Some(list)) = (to.first_chunk_mut::<N>(), list.first_chunk::<N>()) {
+            *to = *list;
+        }
+    }
+    match class {
+        1 => copy::<W, 2>(to, list),
+        2 => copy::<W, 4>(to, list),
+        _ => copy::<W, LIST>(to, list),
+    }
+}
+
 /// Writes the words of a list, one at least.
 pub(super) fn write_list<W: Word>(to: &mut [W], words: impl Iterator<Item = W>) {
     let mut len = 0;
