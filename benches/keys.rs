@@ -118,9 +118,15 @@ fn hash(c: &mut Criterion) {
 
 fn group_by(c: &mut Criterion) {
     let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
-    for distinct in [16, 1 << 12, 1 << 20] {
-        let rows = |kinds: &[&str]| Rows::new(kinds, &data::numbers(ROWS, distinct, 1), BATCH);
-        each_key(c, &format!("group by/{distinct} values"), rows, |rows| {
+    let scattered = [16, 1 << 12, 1 << 20].map(|distinct| {
+        let title = format!("group by/{distinct} values");
+        (title, data::numbers(ROWS, distinct, 1))
+    });
+    let sorted = (0..ROWS as u64).map(|row| Some(row / 4)).collect();
+    let sorted = ("group by/sorted values".to_owned(), sorted);
+    for (title, numbers) in scattered.into_iter().chain([sorted]) {
+        let rows = |kinds: &[&str]| Rows::new(kinds, &numbers, BATCH);
+        each_key(c, &title, rows, |rows| {
             let mut table = GroupTable::new(&rows.types).unwrap();
             for (columns, count) in rows.each() {
                 let all = Selection::all(count);

@@ -81,6 +81,13 @@ pub(crate) fn set(words: &mut [u64], row: usize) {
     words[row / 64] |= 1 << (row % 64);
 }
 
+/// Whether any bit is set, of the first `len`.
+pub(crate) fn any_set(words: &[u64], len: usize) -> bool {
+    let (whole, rest) = (len / 64, len % 64);
+    let last = || words[whole] & ((1 << rest) - 1);
+    words[..whole].iter().any(|&word| word != 0) || rest > 0 && last() != 0
+}
+
 /// Calls with the number of each bit that is set, of the first `len`.
 pub(crate) fn each_set(words: &[u64], len: usize, mut call: impl FnMut(usize)) {
     for (at, &word) in words.iter().enumerate() {

@@ -1,9 +1,11 @@
 //! Groups of rows of equal keys.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
+use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 
+use super::ascending::AscendingKeys;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
 use super::table::{KeyTable, UNSURE};
@@ -15,7 +17,8 @@ use super::words::Keys;
 /// A key is one value of each key column. Equality is that of grouping: null is a value like
 /// others, NaN equals NaN, -0.0 equals 0.0, text and binary are compared by bytes in any layout,
 /// nested values by their elements. Integers, dates and other keys of one word that lie close together
-/// are told without hashing.
+/// are told without hashing, and so are those that come in [ascending order](Self::ascending), as
+/// long as they do.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -57,7 +60,7 @@ impl GroupTable {
         let layout = KeyLayout::new(types, true)?;
         Ok(Self {
             groups: Groups {
-                table: KeyTable::new(&layout, true),
+                table: KeyTable::new(&layout, true).while_ascending(&layout),
                 pieces: Pieces::new(&layout),
             },
             hashing: Hashing {
@@ -68,12 +71,18 @@ impl GroupTable {
         })
     }
 
-    /// Whether all rows get the same hash, so that all collide: a verification setting. To be set
-    /// before the first row comes.
+    /// Whether all rows get the same hash, so that all collide: a verification setting, under which
+    /// no key is told without its hash. To be set before the first row comes.
     #[must_use]
     pub fn with_constant_hash(mut self, on: bool) -> Self {
+        let layout = &self.hashing.layout;
+        let table = KeyTable::new(layout, !on);
+        self.groups.table = if on {
+            table
+        } else {
+            table.while_ascending(layout)
+        };
         self.hashing.constant_hash = on;
-        self.groups.table = KeyTable::new(&self.hashing.layout, !on);
         self
     }
 
@@ -124,10 +133,51 @@ impl GroupTable {
         self.groups.table.size() + pieces + self.memo.size()
     }
 
-    /// The hash of each group's key, which is that of [`hash_rows`](crate::hash::hash_rows) with
-    /// [`HASH_SEED`](super::HASH_SEED): tables of the same types agree on it.
-    pub fn hashes(&self) -> &[u64] {
-        self.groups.table.hashes()
+    /// The hash of the key of each of some groups, which is that of
+    /// [`hash_rows`](crate::hash::hash_rows) with [`HASH_SEED`](super::HASH_SEED): tables of the same
+    /// types agree on it. Computed when it is asked for as long as the keys
+    /// [ascend](Self::ascending).
+    ///
+    /// # Errors
+    /// `Internal` for groups that do not exist.
+    pub fn hashes(&self, groups: Range<usize>) -> Result<Cow<'_, [u64]>> {
+        if self.ascending().is_some() {
+            return Ok(self.groups.hashes(&self.hashing, groups)?.into());
+        }
+        let hashes = self.groups.table.hashes().get(groups.clone());
+        let hashes = hashes.ok_or_else(|| Error::internal(format!("hashes of {groups:?}")))?;
+        Ok(hashes.into())
+    }
+
+    /// The keys, as long as they have come in ascending order: one key of each group, those of later
+    /// groups greater. The order is that of the first column, if that has integers, dates, times or
+    /// decimals, then that of the others; for other types it is some order of the keys, the same in
+    /// all tables of these types. Texts, nested values and nulls in a single column have none.
+    ///
+    /// Such a table has no hashes and takes no memory beyond its keys.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow::array::Int32Array;
+    /// use esker_datatypes::{Buffers, Column, DataType, Selection};
+    /// use esker_kernels::hash_table::GroupTable;
+    /// let mut table = GroupTable::new(&[DataType::Int32])?;
+    /// let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
+    /// let mut intern = |table: &mut GroupTable, numbers: Vec<i32>| {
+    ///     let all = Selection::all(numbers.len());
+    ///     let numbers = Column::flat(Arc::new(Int32Array::from(numbers)));
+    ///     table.intern(&[&numbers], &all, &mut buffers, &mut groups)?;
+    ///     Ok::<_, esker_datatypes::Error>(groups.clone())
+    /// };
+    /// assert_eq!(intern(&mut table, vec![3, 3, 8])?, [0, 0, 1]);
+    /// assert_eq!(intern(&mut table, vec![8, 9])?, [1, 2]);
+    /// assert_eq!(table.ascending().map(|keys| keys.len()), Some(3));
+    /// assert_eq!(intern(&mut table, vec![3, 10])?, [0, 3]);
+    /// assert!(table.ascending().is_none());
+    /// # Ok::<(), esker_datatypes::Error>(())
+    /// ```
+    pub fn ascending(&self) -> Option<AscendingKeys<'_>> {
+        self.groups.table.ascending()
     }
 
     /// The key columns of a range of groups, each of its declared type. Of equal values that differ
@@ -146,10 +196,33 @@ impl GroupTable {
     }
 }
 
+impl Groups {
+    /// The hashes of the keys of some groups.
+    fn hashes(&self, hashing: &Hashing, groups: Range<usize>) -> Result<Vec<u64>> {
+        let (layout, all) = (&hashing.layout, Selection::all(groups.len()));
+        let columns = columns(layout, &self.table, &self.pieces, groups)?;
+        let columns: Vec<&Column> = columns.iter().collect();
+        hashing.hashes(&columns, &all, &mut Buffers::default())
+    }
+}
+
 impl Lookup for Groups {
     type Found = u32;
 
     const UNKNOWN: u32 = UNSURE;
+
+    fn by_order(&mut self, hashing: &Hashing, keys: &Keys, out: &mut [u32]) -> Result<bool> {
+        if self.table.ascending().is_none() {
+            return Ok(false);
+        }
+        let all = self.table.intern_ascending(keys, out);
+        if !all {
+            let hashes = self.hashes(hashing, 0..self.table.len())?;
+            self.table.leave_ascending(hashes);
+            out.fill(Self::UNKNOWN);
+        }
+        Ok(all)
+    }
 
     fn by_value(&mut self, keys: &Keys, out: &mut [u32]) -> bool {
         self.table.find_by_value(keys, out)

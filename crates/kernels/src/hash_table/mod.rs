@@ -5,6 +5,8 @@
 //! have its key. Whatever the types and encodings of the key columns are, they become rows of
 //! words, and words are compared.
 
+/// Keys in ascending order.
+mod ascending;
 /// Arrays in place of tables.
 mod direct;
 /// Groups.
@@ -28,6 +30,7 @@ mod width;
 /// Keys out of columns.
 mod words;
 
+pub use ascending::AscendingKeys;
 pub use group::GroupTable;
 pub use join::{JoinKeys, JoinPart, JoinTable, KeyChunk, KeySet, Matches, ProbeState};
 

@@ -30,6 +30,16 @@ pub(super) trait Lookup {
     /// What it never says.
     const UNKNOWN: Self::Found;
 
+    /// Tells all rows by their order, if the table can.
+    fn by_order(
+        &mut self,
+        _hashing: &Hashing,
+        _keys: &Keys,
+        _out: &mut [Self::Found],
+    ) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Tells rows without their hashes, if the table can: [`UNKNOWN`](Self::UNKNOWN) for those that
     /// have yet to be looked up.
     fn by_value(&mut self, keys: &Keys, out: &mut [Self::Found]) -> bool;
@@ -284,7 +294,9 @@ fn by_rows<L: Lookup>(
     let keys = Keys::new(&hashing.layout, columns, selection, buffers)?;
     out.clear();
     out.resize(keys.len(), L::UNKNOWN);
-    if !by_value(hashing, lookup, columns, selection, &keys, buffers, out)? {
+    let told = lookup.by_order(hashing, &keys, out)?
+        || by_value(hashing, lookup, columns, selection, &keys, buffers, out)?;
+    if !told {
         match runs(&hashing.layout, &keys, buffers) {
             None => {
                 let hashes = hashing.hashes(columns, selection, buffers)?;

@@ -5,7 +5,8 @@
 //! table; Kuiper and Mühleisen, "Saving Private Hash Join", VLDB 2025). Hashes and words of the
 //! keys lie in lists of their own, so that growing moves numbers only. Rows are looked up in blocks:
 //! first all that their first slots tell, without branches; then the others, one by one. Keys of one
-//! word in a narrow range have an array instead of slots, as long as the range stays narrow.
+//! word in a narrow range have an array instead of slots, as long as the range stays narrow. As long
+//! as keys come in ascending order, neither is needed (`ascending.rs`).
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,6 +16,7 @@
 
 use esker_datatypes::{Error, Result};
 
+use super::ascending::{AscendingKeys, KeyOrder};
 use super::direct::{Direct, Span};
 use super::layout::KeyLayout;
 use super::width::{Any, Exactly, Width};
@@ -49,12 +51,14 @@ pub(super) struct KeyTable {
     /// Where in the arena each text of each key stands; may end before the last key.
     places: Vec<u64>,
     /// In place of the slots.
-    direct: Option<Direct>,
+    direct: Option<Box<Direct>>,
     /// Whether an array may take the place of the slots, and how many slots there were when that
     /// was last considered.
     considered: Option<usize>,
     /// The key of null, where the layout keeps it apart.
     null_key: Option<u32>,
+    /// As long as the keys have come in this order: there are no slots and no hashes then.
+    ascending: Option<Box<KeyOrder>>,
 }
 
 impl KeyTable {
@@ -70,15 +74,62 @@ impl KeyTable {
             texts: layout.texts(),
             arena: Vec::new(),
             places: Vec::new(),
-            direct: direct.then(Direct::default),
+            direct: direct.then(Box::default),
             considered: direct.then_some(0),
             null_key: None,
+            ascending: None,
         }
+    }
+
+    /// The empty table, which does without slots while keys ascend, if their layout has an order.
+    pub(super) fn while_ascending(mut self, layout: &KeyLayout) -> Self {
+        self.ascending = KeyOrder::new(layout).map(Box::new);
+        if self.ascending.is_some() {
+            self.words.clear();
+        }
+        self
     }
 
     /// How many keys there are; of a [sealed](Self::seal) table this is not known.
     pub(super) fn len(&self) -> usize {
-        self.hashes.len()
+        match self.ascending {
+            Some(_) => self.words.len() / self.stride,
+            None => self.hashes.len(),
+        }
+    }
+
+    /// The keys, if all have come in ascending order, so far.
+    pub(super) fn ascending(&self) -> Option<AscendingKeys<'_>> {
+        let order = self.ascending.as_deref()?;
+        Some(AscendingKeys::new(&self.words, order, self.stride))
+    }
+
+    /// Writes the number of each row's key, and enters new ones, if the rows go on ascending. If
+    /// not, the table has to be [hashed](Self::leave_ascending): some keys may have been entered.
+    pub(super) fn intern_ascending(&mut self, keys: &Keys, out: &mut [u32]) -> bool {
+        let order = self.ascending.as_deref();
+        order.is_some_and(|order| order.number_rows(&mut self.words, self.stride, keys, out))
+    }
+
+    /// Goes over to slots or an array; these are the hashes of the keys.
+    pub(super) fn leave_ascending(&mut self, hashes: Vec<u64>) {
+        self.ascending = None;
+        self.hashes = hashes;
+        if self.hashes.is_empty() {
+            self.words = vec![0; self.stride];
+            return;
+        }
+        let span = self
+            .direct
+            .as_ref()
+            .and_then(|_| Span::of(self.words.iter().copied()));
+        if let (Some(mut direct), Some(span)) = (self.direct.take(), span)
+            && direct.cover(span, self.len(), self.numbered_words())
+        {
+            self.direct = Some(direct);
+            return;
+        }
+        self.rebuild_for_all();
     }
 
     /// The hash of each key.
@@ -123,7 +174,7 @@ impl KeyTable {
     pub(super) fn size(&self) -> usize {
         let words = [&self.slots, &self.words, &self.hashes, &self.places];
         let words: usize = words.iter().map(|list| list.capacity()).sum();
-        let direct = self.direct.as_ref().map_or(0, Direct::size);
+        let direct = self.direct.as_ref().map_or(0, |direct| direct.size());
         words * size_of::<u64>() + self.arena.capacity() + direct
     }
 
@@ -225,7 +276,7 @@ impl KeyTable {
     /// Looks rows up in the array and puts it back, or goes over to slots when the rows do not fit.
     fn intern_direct(
         &mut self,
-        mut direct: Direct,
+        mut direct: Box<Direct>,
         keys: &Keys,
         row: impl Fn(usize) -> usize,
         hashes: &[u64],
@@ -240,12 +291,7 @@ impl KeyTable {
         );
         let all = self.len() + hashes.len();
         if span.is_some_and(|span| !direct.cover(span, all, self.numbered_words())) {
-            let mut slots = SMALLEST;
-            while self.len() > most_keys(slots) {
-                slots *= 2;
-            }
-            self.rebuild(slots);
-            self.considered = Some(slots);
+            self.rebuild_for_all();
             return Ok(());
         }
         for ((row, &hash), out) in rows.zip(hashes).zip(out) {
@@ -281,7 +327,7 @@ impl KeyTable {
         let Some(span) = Span::of(self.numbered_words().map(|(_, word)| word)) else {
             return;
         };
-        let mut direct = Direct::default();
+        let mut direct = Box::<Direct>::default();
         if direct.cover(span, self.len(), self.numbered_words()) {
             self.slots = Vec::new();
             self.direct = Some(direct);
@@ -297,7 +343,7 @@ impl KeyTable {
     /// Whether an array stands in place of the slots.
     #[cfg(test)]
     pub(super) fn is_direct(&self) -> bool {
-        self.direct.is_some()
+        self.direct.is_some() && self.ascending.is_none()
     }
 
     /// Whether a key is that of a row.
@@ -403,6 +449,16 @@ impl KeyTable {
                 self.arena.extend_from_slice(text.value(row));
             }
         }
+    }
+
+    /// Enters all keys into as many slots as they need: they are in no array.
+    fn rebuild_for_all(&mut self) {
+        let mut slots = SMALLEST;
+        while self.len() > most_keys(slots) {
+            slots *= 2;
+        }
+        self.rebuild(slots);
+        self.considered = self.considered.map(|_| slots);
     }
 
     /// Enters all keys into new slots.

@@ -18,8 +18,8 @@ use esker_datatypes::{Error, Result};
 
 use super::super::common::{bytes_of, grow};
 use super::shapes::{
-    GOLDEN, LIST, Word, class_of, find, list_class, list_has, most_of, place, table_class,
-    write_list, write_table,
+    GOLDEN, LIST, LIST_CLASS, Word, class_of, copy_list, find, list_class, list_has, most_of,
+    place, table_class, write_list, write_table,
 };
 use super::slots::Slots;
 
@@ -205,16 +205,23 @@ impl<W: Word> GroupSets<W> {
     fn extend_list<'a>(&mut self, group: usize, words: &'a [W]) -> Result<&'a [W]> {
         let set = self.sets[group];
         let old_len = set.len as usize;
-        let mut list = [W::default(); LIST];
-        if let Some(class) = self.class(set) {
-            let words = self.slots[class as usize].get(set.slot);
-            list[..words.len()].copy_from_slice(words);
-        }
-        let mut len = old_len;
         let mut rest = words.iter();
+        // Places that are not in use have the first word.
+        let (mut list, mut len) = match self.class(set) {
+            Some(class) => {
+                let words = self.slots[class as usize].get(set.slot);
+                let mut list = [words[0]; LIST];
+                list[..words.len()].copy_from_slice(words);
+                (list, old_len)
+            }
+            None => match rest.next() {
+                Some(&first) => ([first; LIST], 1),
+                None => return Ok(words),
+            },
+        };
         let mut over = None;
         for &word in rest.by_ref() {
-            if list[..len].contains(&word) {
+            if list_has(&list, LIST_CLASS, word) {
                 continue;
             }
             if len == LIST {
@@ -234,9 +241,7 @@ impl<W: Word> GroupSets<W> {
                 }
             };
             let to = self.slots[class as usize].get_mut(slot);
-            let first = list[0];
-            list[len..].fill(first);
-            to.copy_from_slice(&list[..to.len()]);
+            copy_list(to, class, &list);
             self.sets[group] = Set {
                 len: len as u32,
                 slot,

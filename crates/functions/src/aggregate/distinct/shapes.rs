@@ -10,6 +10,8 @@ use esker_kernels::hash::fold;
 
 /// Up to so many words are a list.
 pub(super) const LIST: usize = 8;
+/// The class of the longest list.
+pub(super) const LIST_CLASS: u32 = LIST.ilog2();
 /// A class is the logarithm of the number of words of a slot: from this one ...
 const SMALLEST: u32 = 1;
 /// ... to this one.
@@ -81,6 +83,22 @@ pub(super) fn list_has<W: Word>(words: &[W], class: u32, word: W) -> bool {
         1 => has::<W, 2>(words, word),
         2 => has::<W, 4>(words, word),
         _ => has::<W, LIST>(words, word),
+    }
+}
+
+/// Writes a list whose places that are not in use have the first word.
+#[inline]
+pub(super) fn copy_list<W: Word>(to: &mut [W], class: u32, list: &[W; LIST]) {
+    #[inline]
+    fn copy<W: Word, const N: usize>(to: &mut [W], list: &[W; LIST]) {
+        if let (Some(to), Some(list)) = (to.first_chunk_mut::<N>(), list.first_chunk::<N>()) {
+            *to = *list;
+        }
+    }
+    match class {
+        1 => copy::<W, 2>(to, list),
+        2 => copy::<W, 4>(to, list),
+        _ => copy::<W, LIST>(to, list),
     }
 }
 

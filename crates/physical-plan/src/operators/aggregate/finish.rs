@@ -2,7 +2,7 @@
 //!
 //! | phase | tasks |
 //! |---|---|
-//! | `Collecting` | one merges all groups into the largest table; or many cut the tables by hash |
+//! | `Collecting` | one merges all groups into the largest table; or one merges those that tables share, the others stay where they are; or many cut the tables by hash |
 //! | `Cutting` | for each part, one merges its groups of all workers |
 //! | `Merging` | nothing; or, for an order that the parts do not have, many compute the results |
 //! | `Ordering` | one sorts the groups by their first rows |
@@ -27,6 +27,7 @@ use super::first_rows::{FirstRows, Keeping, Kept, KeptColumns};
 use super::groups::{GroupColumns, Groups};
 use super::order::{Chunk, compute_chunks, in_order, in_sorted_order};
 use super::output::{Part, PartRows};
+use super::shared_keys::{part_tables, ranges_without, shared_keys};
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
@@ -107,6 +108,8 @@ pub(super) struct Cut {
 /// The groups of a part.
 pub(super) struct Merged {
     pub(super) groups: Groups,
+    /// Some of them, ascending, that are complete in another part and do not come out of this one.
+    pub(super) elsewhere: Vec<u32>,
     reservation: Reservation,
 }
 
@@ -172,11 +175,22 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
         held.add(worker.held_by_rows);
         tables.push(Merged {
             groups: worker.groups,
+            elsewhere: Vec::new(),
             reservation: worker.held_by_groups,
         });
     }
     let rows = Arc::new(Kept::new(spec.name, rows)?);
     let (kept, mut tasks) = Keeping::start(spec, &rows, held);
+    let total: usize = tables.iter().map(|table| table.groups.len()).sum();
+    if tables.len() > 1
+        && total > spec.options.few
+        && let Some(shared) = shared_keys(&tables)
+    {
+        let (merged, more) = part_tables(spec, tables, shared, &rows, cx)?;
+        tasks.extend(more);
+        let next = Phase::Merging { merged, kept };
+        return Ok(Step { next, tasks });
+    }
     let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
     if others <= spec.options.few {
         let merged = Arc::new(Slots::new(tables.len().min(1)));
@@ -190,7 +204,6 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
         let next = Phase::Merging { merged, kept };
         return Ok(Step { next, tasks });
     }
-    let total: usize = tables.iter().map(|table| table.groups.len()).sum();
     let parts = (total / PART).max(2 * cx.query.threads()).min(MOST_PARTS);
     let parts = parts.next_power_of_two();
     let pieces = |table: &Merged| table.groups.len().div_ceil(CUT);
@@ -242,7 +255,27 @@ fn merge_tables(
 }
 
 impl Merged {
-    fn merge(&mut self, spec: &Grouping, from: &GroupColumns, buffers: &mut Buffers) -> Result<()> {
+    /// No groups.
+    pub(super) fn new(spec: &Grouping, cx: &TaskContext) -> Result<Self> {
+        Ok(Self {
+            groups: Groups::new(spec)?,
+            elsewhere: Vec::new(),
+            reservation: cx.query.memory().reserve(spec.name),
+        })
+    }
+
+    /// The groups that come out, in ranges of at most so many.
+    pub(super) fn ranges(&self, most: usize) -> Vec<Range<usize>> {
+        ranges_without(self.groups.len(), &self.elsewhere, most)
+    }
+
+    /// Merges groups, no two of which have the same key.
+    pub(super) fn merge(
+        &mut self,
+        spec: &Grouping,
+        from: &GroupColumns,
+        buffers: &mut Buffers,
+    ) -> Result<()> {
         self.groups.merge(spec, from, buffers)?;
         self.reservation.try_resize(self.groups.size() as u64)
     }
@@ -263,9 +296,9 @@ fn cut(
     id: impl Fn(u64) -> u32,
     cx: &mut TaskContext,
 ) -> Result<Cut> {
-    let hashes = &table.hashes()[groups.clone()];
+    let hashes = table.hashes(groups.clone())?;
     let mut bounds = vec![0; parts + 1];
-    for &hash in hashes {
+    for &hash in &*hashes {
         bounds[part_of(hash, parts) + 1] += 1;
     }
     for part in 0..parts {
@@ -274,7 +307,7 @@ fn cut(
     let mut next = bounds.clone();
     let mut order = cx.buffers.take::<u32>(hashes.len());
     order.resize(hashes.len(), 0);
-    for (group, &hash) in (0u32..).zip(hashes) {
+    for (group, &hash) in (0u32..).zip(&*hashes) {
         let at = &mut next[part_of(hash, parts)];
         order[*at] = group;
         *at += 1;
@@ -298,10 +331,7 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
     let task = |part: usize| -> FinalizeTask {
         let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
         Box::new(move |cx| {
-            let mut all = Merged {
-                groups: Groups::new(&spec)?,
-                reservation: cx.query.memory().reserve(spec.name),
-            };
+            let mut all = Merged::new(&spec, cx)?;
             for cut in cuts.iter() {
                 let groups = cut.bounds[part]..cut.bounds[part + 1];
                 if cx.query.is_cancelled() {
@@ -322,7 +352,10 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
 
 fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {
     let part = |merged: Merged| Part {
-        rows: PartRows::Groups(Box::new(merged.groups)),
+        rows: PartRows::Groups {
+            groups: Box::new(merged.groups),
+            elsewhere: merged.elsewhere,
+        },
         kept: Arc::clone(kept),
         reservations: vec![merged.reservation],
     };

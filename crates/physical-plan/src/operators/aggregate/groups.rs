@@ -6,10 +6,11 @@
               those that the grouping has types for"
 )]
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use esker_datatypes::{Buffers, Column, Result, Selection};
-use esker_kernels::hash_table::GroupTable;
+use esker_kernels::hash_table::{AscendingKeys, GroupTable};
 use esker_kernels::select::take;
 use esker_logical_expr::function::GroupsAccumulator;
 
@@ -244,9 +245,15 @@ impl Groups {
         Ok(keys.transpose()?.unwrap_or_default())
     }
 
-    /// The hashes of the keys.
-    pub(super) fn hashes(&self) -> &[u64] {
-        self.table.as_ref().map_or(&[], GroupTable::hashes)
+    /// The hashes of the keys of a range of groups.
+    pub(super) fn hashes(&self, groups: Range<usize>) -> Result<Cow<'_, [u64]>> {
+        let hashes = self.table.as_ref().map(|table| table.hashes(groups));
+        Ok(hashes.transpose()?.unwrap_or_default())
+    }
+
+    /// The keys, if there are any and they have come in ascending order.
+    pub(super) fn ascending(&self) -> Option<AscendingKeys<'_>> {
+        self.table.as_ref()?.ascending()
     }
 
     /// The positions of the groups' first rows.

@@ -2,8 +2,10 @@
 //!
 //! Each worker has a hash table of its own, with the states of all its groups in columns. When the
 //! input has ended the tables become one; where that would be much work for one thread, the groups
-//! are cut by the hashes of their keys into parts, which are merged side by side (`finish.rs`). The
-//! result is computed when it is asked for, by the batch (`output.rs`).
+//! are cut by the hashes of their keys into parts, which are merged side by side (`finish.rs`). Where
+//! the input is sorted by the keys, the tables do not hash, and only the few groups that several
+//! workers have met are merged (`shared_keys.rs`). The result is computed when it is asked for, by
+//! the batch (`output.rs`).
 //! (Leis et al., *Morsel-Driven Parallelism*, SIGMOD 2014, section 4.4.)
 
 /// From the groups of all workers to the output.
@@ -16,6 +18,8 @@ mod groups;
 mod order;
 /// What comes out.
 mod output;
+/// Tables that share hardly any key.
+mod shared_keys;
 /// What is asked for.
 mod spec;
 #[cfg(test)]

@@ -25,11 +25,12 @@ use crate::pipeline::FinalizeTask;
 const MOST_CHUNKS: usize = 1 << 16;
 
 /// Whether the groups lie in the order of their first rows.
-pub(super) fn in_order(parts: &[Merged]) -> bool {
-    parts
-        .iter()
-        .flat_map(|part| part.groups.firsts())
-        .is_sorted()
+pub(super) fn in_order<'a>(parts: &'a [Merged]) -> bool {
+    let firsts = |part: &'a Merged| {
+        let ranges = part.ranges(usize::MAX).into_iter();
+        ranges.flat_map(|range| &part.groups.firsts()[range])
+    };
+    parts.iter().flat_map(firsts).is_sorted()
 }
 
 /// The keys and results of groups, to be put in order.
@@ -50,13 +51,12 @@ pub(super) fn compute_chunks(
     spec: &Arc<Grouping>,
     merged: Vec<Merged>,
 ) -> Result<(Arc<Slots<Chunk>>, Vec<FinalizeTask>)> {
-    let pieces = |table: &Merged| table.groups.len().div_ceil(CHUNK_ROWS);
-    let chunks = Arc::new(Slots::new(merged.iter().map(pieces).sum()));
+    let ranges: Vec<_> = merged.iter().map(|part| part.ranges(CHUNK_ROWS)).collect();
+    let chunks = Arc::new(Slots::new(ranges.iter().map(Vec::len).sum()));
     let merged: Arc<[Merged]> = merged.into();
     let mut tasks: Vec<FinalizeTask> = Vec::new();
-    for (part, Merged { groups, .. }) in merged.iter().enumerate() {
-        for start in (0..groups.len()).step_by(CHUNK_ROWS) {
-            let range = start..(start + CHUNK_ROWS).min(groups.len());
+    for (part, ranges) in ranges.into_iter().enumerate() {
+        for range in ranges {
             let (number, merged) = (tasks.len(), Arc::clone(&merged));
             let (spec, to) = (Arc::clone(spec), Arc::clone(&chunks));
             tasks.push(Box::new(move |cx| {

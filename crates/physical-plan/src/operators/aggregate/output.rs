@@ -16,6 +16,7 @@ use esker_runtime::{Reservation, TaskContext};
 
 use super::first_rows::KeptColumns;
 use super::groups::Groups;
+use super::shared_keys::ranges_without;
 use super::spec::Grouping;
 use crate::pipeline::{LocalSource, Source, SourceStatus};
 
@@ -55,7 +56,11 @@ pub(super) struct Part {
 /// The rows of a part.
 pub(super) enum PartRows {
     /// Groups as they lie in their table.
-    Groups(Box<Groups>),
+    Groups {
+        groups: Box<Groups>,
+        /// Some of them, ascending, which come out of another part.
+        elsewhere: Vec<u32>,
+    },
     /// Groups in another order than they lie in.
     Ordered {
         /// Keys and results.
@@ -68,10 +73,11 @@ pub(super) enum PartRows {
 }
 
 impl Part {
-    fn len(&self) -> usize {
+    /// The rows that come out, in ranges of at most so many.
+    fn ranges(&self, most: usize) -> Vec<Range<usize>> {
         match &self.rows {
-            PartRows::Groups(groups) => groups.len(),
-            PartRows::Ordered { ids, .. } => ids.len(),
+            PartRows::Groups { groups, elsewhere } => ranges_without(groups.len(), elsewhere, most),
+            PartRows::Ordered { ids, .. } => ranges_without(ids.len(), &[], most),
         }
     }
 
@@ -84,7 +90,7 @@ impl Part {
     ) -> Result<Vec<Column>> {
         let mut all = Vec::with_capacity(spec.output.len());
         match &self.rows {
-            PartRows::Groups(groups) => {
+            PartRows::Groups { groups, .. } => {
                 all.extend(groups.finish(spec, range.clone())?);
                 if !self.kept.columns.is_empty() {
                     let mut ids = buffers.take::<u32>(range.len());
@@ -125,17 +131,16 @@ impl Output {
         // The columns kept of first rows are shared by all parts.
         let mut bytes = parts.first().map_or(0, |part| part.kept.bytes());
         for (at, part) in parts.into_iter().enumerate() {
-            let len = part.len();
-            let before = splits.len();
-            let starts = (0..len).step_by(SPLIT_ROWS);
-            splits.extend(starts.map(|start| Split {
-                part: at,
-                groups: start..(start + SPLIT_ROWS).min(len),
-            }));
-            bytes += part.reservations.iter().map(Reservation::size).sum::<u64>();
+            let ranges = part.ranges(SPLIT_ROWS);
+            let unclaimed = AtomicUsize::new(ranges.len());
+            // A part of which nothing comes out is let go of at once.
+            let part = (!ranges.is_empty()).then(|| Arc::new(part));
+            let held = part.iter().flat_map(|part| &part.reservations);
+            bytes += held.map(Reservation::size).sum::<u64>();
+            splits.extend(ranges.into_iter().map(|groups| Split { part: at, groups }));
             slots.push(Slot {
-                part: Mutex::new((len > 0).then(|| Arc::new(part))),
-                unclaimed: AtomicUsize::new(splits.len() - before),
+                part: Mutex::new(part),
+                unclaimed,
             });
         }
         Self {

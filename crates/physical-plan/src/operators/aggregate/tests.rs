@@ -128,6 +128,18 @@ fn cases() -> impl Strategy<Value = Case> {
         let rows = prop::collection::vec((key, prop::bool::weighted(0.7)), 0..40);
         prop::collection::vec(prop::collection::vec(rows, 0..4), 0..7)
     });
+    // Sorted by their keys, all of them or but for one row; overlapping here and there.
+    let sorted = prop_oneof![
+        2 => Just(None),
+        2 => Just(Some(None)),
+        1 => any::<prop::sample::Index>().prop_map(|row| Some(Some(row))),
+    ];
+    let splits = (splits, sorted, prop::bool::ANY).prop_map(|(mut splits, sorted, nulls)| {
+        if let Some(but) = sorted {
+            sort(&mut splits, but, nulls);
+        }
+        splits
+    });
     let any = || prop::bool::ANY;
     let batch_size = prop_oneof![Just(1usize), Just(3), Just(1000)];
     let few = prop_oneof![Just(0usize), Just(1000)];
@@ -157,6 +169,21 @@ fn cases() -> impl Strategy<Value = Case> {
             },
         },
     )
+}
+
+/// Gives the rows their keys in ascending order, but for one row; with or without nulls.
+fn sort(splits: &mut [Split], but: Option<prop::sample::Index>, nulls: bool) {
+    let rows = || splits.iter().flatten().flatten();
+    let mut keys: Vec<_> = rows()
+        .map(|(key, _)| key.or((!nulls).then_some(7)))
+        .collect();
+    keys.sort();
+    if let Some(but) = but.filter(|_| !keys.is_empty()) {
+        let (row, len) = (but.index(keys.len()), keys.len());
+        keys.swap(row, (row * 7 + 3) % len);
+    }
+    let rows = splits.iter_mut().flatten().flatten();
+    rows.zip(keys).for_each(|((key, _), sorted)| *key = sorted);
 }
 
 impl Case {
@@ -345,4 +372,57 @@ fn kept_columns_are_reserved_while_they_are_copied() {
     assert!(sink.finalize(1, &mut cx).unwrap().is_empty());
     assert!(cx.query.memory().used() < before + 4000);
     assert_eq!(sink.held(), cx.query.memory().used());
+}
+
+/// Workers take turns at splits of sorted keys: each table ascends, none is merged, and what two of
+/// them have met at the end of a split comes out once.
+#[test]
+fn tables_of_sorted_input_stay_where_they_are() {
+    // Each split begins with the key that the one before ends with.
+    let split = |number: i64| {
+        let rows = (0..1000).map(|row| (Some((number * 999 + row) * 100_000), true));
+        let rows: Vec<_> = rows.collect();
+        rows.chunks(300).map(<[_]>::to_vec).collect::<Split>()
+    };
+    for (aggregate, maintain_order) in [(true, false), (true, true), (false, false), (false, true)]
+    {
+        let case = Case {
+            splits: (0..30).map(split).collect(),
+            workers: (0..30).map(|split| split * split % WORKERS).collect(),
+            turns: (0..30).collect(),
+            behind: false,
+            aggregate,
+            options: GroupingOptions {
+                maintain_order,
+                few: 100,
+                ..GroupingOptions::new(1000)
+            },
+        };
+        let (mut cx, sink) = (TaskContext::standalone(), case.sink());
+        case.consume(&sink, &mut cx);
+        let before = cx.query.memory().used();
+        let tasks = sink.finalize(0, &mut cx).unwrap();
+        tasks.into_iter().for_each(|task| task(&mut cx).unwrap());
+        match &*sink.shared.phase.lock().unwrap() {
+            Phase::Merging { .. } => {}
+            _ => panic!("tables that take turns are cut"),
+        }
+        assert!(!aggregate || cx.query.memory().peak() < before + before / 10);
+        for stage in 1.. {
+            let tasks = sink.finalize(stage, &mut cx).unwrap();
+            if tasks.is_empty() {
+                break;
+            }
+            tasks.into_iter().for_each(|task| task(&mut cx).unwrap());
+        }
+        assert_eq!(sink.held(), cx.query.memory().used());
+        let mut found = case.rows(&sink, &mut cx);
+        let value = |row: Row| (row.0, if aggregate { row.1 } else { row.2 as u64 });
+        let want: Vec<_> = case.oracle().into_iter().map(value).collect();
+        if !maintain_order {
+            found.sort();
+        }
+        assert_eq!(found, want);
+        assert_eq!(found.len(), 30 * 999 + 1);
+    }
 }
