@@ -27,6 +27,11 @@ pub fn total(expr: Expr) -> Expr {
     Expr::aggregate(Arc::new(Total), [expr])
 }
 
+/// `KINDS(x)`: the total of the distinct values, just as far.
+pub fn kinds(expr: Expr) -> Expr {
+    Expr::aggregate(Arc::new(Kinds), [expr])
+}
+
 #[derive(Debug)]
 struct Double;
 
@@ -129,5 +134,30 @@ impl AggregateFunction for Total {
         Err(Error::unsupported(
             "computing total(), which is there for typing only",
         ))
+    }
+}
+
+#[derive(Debug)]
+struct Kinds;
+
+impl AggregateFunction for Kinds {
+    fn name(&self) -> &str {
+        "kinds"
+    }
+
+    fn signature(&self) -> Signature {
+        Total.signature()
+    }
+
+    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
+        Total.return_type(args)
+    }
+
+    fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
+        Total.accumulator(args)
+    }
+
+    fn of_distinct(&self) -> Option<Arc<dyn AggregateFunction>> {
+        Some(Arc::new(Total))
     }
 }

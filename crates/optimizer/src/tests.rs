@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use esker_datatypes::{DataType, Field, Result, Schema};
-use esker_logical_expr::test_util::total;
+use esker_logical_expr::test_util::{kinds, total};
 use esker_logical_expr::tree::Transformed;
 use esker_logical_expr::{Expr, col, lit};
 use esker_logical_plan::{
@@ -189,7 +189,14 @@ fn each_rule_can_be_switched_off() {
         let wanted = filter(side_of_rows("r", 100), wanted);
         let delayed = inner(LogicalPlan::Join(lines), wanted, ("pb", "ra"));
         let delayed = project(delayed, [col("pf").alias("g")]);
-        union([limit(0, 9, named), delayed, grouped.clone(), grouped])
+        let counted = aggregate(scan("w"), [], [kinds(col("f")).alias("g")]);
+        union([
+            limit(0, 9, named),
+            delayed,
+            grouped.clone(),
+            grouped,
+            counted,
+        ])
     };
     let all = check(plan());
     for rule in Optimizer::new().rule_names() {

@@ -17,6 +17,7 @@ use esker_logical_expr::function::{
 use esker_logical_expr::{Expr, IntoExpr};
 
 use super::common::{bytes_of, check_range, columns, flags_column, grow, only, states_of_rows};
+use super::count::Count;
 use super::distinct::{ValueSets, sets_of};
 use super::rows::for_each_null;
 
@@ -74,6 +75,10 @@ impl AggregateFunction for NUnique {
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         let data_type = only("n_unique", args)?.clone();
         Ok(Box::new(UniqueGroups::new(data_type, self.nulls)?))
+    }
+
+    fn of_distinct(&self) -> Option<Arc<dyn AggregateFunction>> {
+        Some(Arc::new(Count::new().nulls(self.nulls)))
     }
 
     fn options_text(&self) -> Option<String> {

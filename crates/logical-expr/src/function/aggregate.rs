@@ -1,6 +1,7 @@
 //! Aggregate functions: one value a group.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -35,6 +36,12 @@ pub trait AggregateFunction: Any + Send + Sync + Debug {
     /// # Errors
     /// `Unsupported` for types it cannot aggregate.
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>>;
+
+    /// The function that gives the same of the distinct values of the argument alone, if there is
+    /// one: `count` for `n_unique`.
+    fn of_distinct(&self) -> Option<Arc<dyn AggregateFunction>> {
+        None
+    }
 
     /// Options of this call that differ from the default, as they stand inside the parentheses of
     /// the plan text, behind the arguments.

@@ -15,6 +15,7 @@ mod delay_semi_joins;
 mod drop_noops;
 mod drop_sorts;
 pub(crate) mod factor_disjunctions;
+mod group_distinct_values;
 mod infer_filters;
 mod limit_to_top_k;
 mod merge_projections;
@@ -33,6 +34,7 @@ pub use delay_semi_joins::DelaySemiJoins;
 pub use drop_noops::DropNoops;
 pub use drop_sorts::DropSorts;
 pub use factor_disjunctions::FactorDisjunctions;
+pub use group_distinct_values::GroupDistinctValues;
 pub use infer_filters::InferFilters;
 pub use limit_to_top_k::LimitToTopK;
 pub use merge_projections::MergeProjections;
@@ -59,6 +61,7 @@ pub fn all() -> Vec<Arc<dyn OptimizerRule>> {
         Arc::new(PushDownLimits),
         Arc::new(LimitToTopK),
         Arc::new(DropSorts),
+        Arc::new(GroupDistinctValues),
         Arc::new(MergeProjections),
         // What tells two copies of a relation apart stands behind it: which columns are used above,
         // and choices by cost.

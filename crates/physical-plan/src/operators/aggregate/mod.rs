@@ -1,6 +1,7 @@
 //! Groups rows and aggregates them.
 //!
-//! Each worker has a hash table of its own, with the states of all its groups in columns. When the
+//! Each worker has a hash table of its own, with the states of all its groups in columns; one in which
+//! hardly any two rows have met is set aside when it has grown, and the worker begins another. When the
 //! input has ended the tables become one; where that would be much work for one thread, the groups
 //! are cut by the hashes of their keys into parts, which are merged side by side (`finish.rs`). Where
 //! the input is sorted by the keys, the tables do not hash, and only the few groups that several
@@ -81,6 +82,12 @@ impl Shared {
         std::mem::take(&mut *phase)
     }
 
+    /// Takes the groups of a worker.
+    fn collect(&self, worker: Worker) {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        phase.collect(worker);
+    }
+
     fn set_phase(&self, next: Phase) {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
@@ -91,6 +98,7 @@ impl Sink for HashAggregateExec {
         let spec = &self.shared.spec;
         Ok(Box::new(LocalAggregate {
             worker: Worker::new(spec, cx)?,
+            rows: 0,
             program: ProgramState::default(),
             positions: Positions::default(),
             shared: Arc::clone(&self.shared),
@@ -135,6 +143,8 @@ impl Sink for HashAggregateExec {
 struct LocalAggregate {
     shared: Arc<Shared>,
     worker: Worker,
+    /// How many rows its table has seen.
+    rows: usize,
     program: ProgramState,
     positions: Positions,
 }
@@ -166,15 +176,31 @@ impl LocalSink for LocalAggregate {
         }
         held_by_groups.try_resize(groups.size() as u64)?;
         held_by_rows.try_resize(first_rows.size() as u64)?;
+        self.rows += input.selected();
+        if self.is_full() {
+            let empty = Worker::new(spec, cx)?;
+            let full = std::mem::replace(&mut self.worker, empty);
+            self.shared.collect(full);
+            self.rows = 0;
+        }
         Ok(SinkStatus::NeedInput)
     }
 
     fn combine(self: Box<Self>, _cx: &mut TaskContext) -> Result<()> {
         let Self { shared, worker, .. } = *self;
         if worker.groups.len() > 0 {
-            let mut phase = shared.phase.lock().unwrap_or_else(PoisonError::into_inner);
-            phase.collect(worker);
+            shared.collect(worker);
         }
         Ok(())
+    }
+}
+
+impl LocalAggregate {
+    /// Whether the table is to be set aside.
+    fn is_full(&self) -> bool {
+        let (spec, groups) = (&self.shared.spec, &self.worker.groups);
+        let few = groups.len() < spec.options.aside || groups.len() * 10 < self.rows * 9;
+        // First rows are numbered by worker, and ascending keys are found without a table.
+        !few && !spec.keeps_firsts() && groups.ascending().is_none()
     }
 }

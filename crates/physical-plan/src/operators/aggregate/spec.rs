@@ -43,6 +43,9 @@ pub(crate) struct GroupingOptions {
     pub(crate) batch_size: usize,
     /// So many groups are merged by one thread before it pays to cut them into parts.
     pub(crate) few: usize,
+    /// A table of so many groups, of which nearly every row was a new one, is set aside: the next
+    /// rows find a small table faster, and would hardly meet their groups in a large one.
+    pub(crate) aside: usize,
 }
 
 impl GroupingOptions {
@@ -54,6 +57,7 @@ impl GroupingOptions {
             constant_hash: false,
             batch_size,
             few: 1 << 15,
+            aside: 1 << 18,
         }
     }
 }

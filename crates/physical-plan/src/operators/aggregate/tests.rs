@@ -143,17 +143,18 @@ fn cases() -> impl Strategy<Value = Case> {
     let any = || prop::bool::ANY;
     let batch_size = prop_oneof![Just(1usize), Just(3), Just(1000)];
     let few = prop_oneof![Just(0usize), Just(1000)];
+    let aside = prop_oneof![Just(1usize), Just(3), Just(1 << 18)];
     let workers = prop::collection::vec(0..WORKERS, 7);
     let shuffled = Just((0..7).collect::<Vec<usize>>()).prop_shuffle();
     let turns = prop_oneof![Just((0..7).collect::<Vec<usize>>()), shuffled];
     let flags = (any(), any(), any(), any());
-    (splits, workers, turns, batch_size, few, flags).prop_map(
+    (splits, workers, turns, batch_size, (few, aside), flags).prop_map(
         |(
             splits,
             workers,
             turns,
             batch_size,
-            few,
+            (few, aside),
             (behind, aggregate, maintain_order, constant),
         )| Case {
             splits,
@@ -165,6 +166,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 maintain_order,
                 constant_hash: constant,
                 few,
+                aside,
                 ..GroupingOptions::new(batch_size)
             },
         },
