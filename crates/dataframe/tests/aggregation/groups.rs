@@ -212,6 +212,57 @@ fn many_groups_are_merged_in_parts() {
     }
 }
 
+/// Sorted by the key, with splits that end between rows of one key: the workers' tables are not merged.
+#[test]
+fn groups_of_sorted_rows() {
+    let (keys, times) = (50_000i64, 3i64);
+    let row = |i: i64| {
+        let key = i / times;
+        vec![
+            Cell::Int(key - 20_000),
+            Cell::Float(key as f64),
+            Cell::Text(String::new()),
+            Cell::Text(String::new()),
+            Cell::Int(i),
+        ]
+    };
+    let input = Input {
+        batches: vec![(0..keys * times).map(row).collect()],
+        filtered: false,
+    };
+    let want = |key: i64| {
+        let first = key * times;
+        let sum = (first..first + times).sum();
+        [key - 20_000, times, sum, first, times]
+            .map(Cell::Int)
+            .to_vec()
+    };
+    let want: Vec<Row> = (0..keys).map(want).collect();
+    for (threads, maintain_order) in [(1, false), (2, false), (4, false), (4, true)] {
+        let settings = Settings {
+            threads,
+            split_rows: 10_000,
+            ..Settings::default()
+        };
+        let options = AggregateOptions {
+            maintain_order,
+            sorted: false,
+        };
+        let n = || col("n");
+        let plan = aggregate_plan(
+            [col(NAMES[0])],
+            [len(), n().sum(), n().first(), n().n_unique()],
+            options,
+            input.plan(&settings).build(),
+        );
+        check(
+            run(plan.unwrap(), &settings).unwrap(),
+            want.clone(),
+            maintain_order,
+        );
+    }
+}
+
 #[test]
 fn a_limit_takes_the_first_groups() {
     let input = many(5_000, 2);
