@@ -6,37 +6,44 @@
 
 mod byte_values;
 mod common;
+mod corr;
 mod count;
 mod distinct;
 mod edge;
 mod extreme;
 mod first;
+mod floats;
 mod last;
 mod len;
 mod max;
 mod mean;
 mod min;
+mod moments;
 mod n_unique;
 mod rows;
+mod std_dev;
 mod sum;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod var;
 
 use std::sync::Arc;
 
-use esker_logical_expr::Expr;
 use esker_logical_expr::function::AggregateFunction;
+use esker_logical_expr::{Expr, IntoExpr};
 
 pub use count::Count;
 pub use first::First;
 pub use last::Last;
 pub use n_unique::NUnique;
+pub use std_dev::Std;
+pub use var::Var;
 
 /// Aggregate functions, as methods of expressions.
 ///
 /// All skip nulls but `first` and `last`. Options are set on the functions themselves:
-/// [`Count`], [`NUnique`], [`First`], [`Last`].
+/// [`Count`], [`NUnique`], [`First`], [`Last`], [`Std`], [`Var`].
 pub trait AggregateExpr: Sized {
     /// The sum: of integers as `Int64` or `UInt64`, of floats as `Float64`, of decimals with 38
     /// digits (76 if they have 256 bits) and the scale they have.
@@ -62,6 +69,15 @@ pub trait AggregateExpr: Sized {
     /// The arithmetic mean as `Float64`, for integers and decimals from their exact sum, which may
     /// be greater than their type holds. Null for a group without values.
     fn mean(self) -> Expr;
+
+    /// The variance of a sample as `Float64`: the squared distances from the mean, divided by the
+    /// count less one. Null for fewer than two values, NaN when a value is NaN or infinite. [`Var`]
+    /// has the option to divide by another count.
+    fn var(self) -> Expr;
+
+    /// The standard deviation of a sample as `Float64`, the root of [`var`](Self::var). [`Std`] has
+    /// the option of the population's.
+    fn std(self) -> Expr;
 
     /// How many values are not null, as `Int64`. [`Count`] has the option to count nulls.
     fn count(self) -> Expr;
@@ -94,6 +110,14 @@ impl AggregateExpr for Expr {
         Expr::aggregate(Arc::new(mean::Mean), [self])
     }
 
+    fn var(self) -> Expr {
+        Var::new().of(self)
+    }
+
+    fn std(self) -> Expr {
+        Std::new().of(self)
+    }
+
     fn count(self) -> Expr {
         Count::new().of(self)
     }
@@ -122,6 +146,21 @@ pub fn len() -> Expr {
     Expr::aggregate(Arc::new(len::Len), [])
 }
 
+/// Pearson's correlation of two columns of numbers as `Float64`, from -1 to 1.
+///
+/// Pairs with a null in either column are skipped; of fewer than two pairs it is null. NaN where a
+/// column does not vary, as in DuckDB and Polars (PostgreSQL: null), and where a value is NaN or
+/// infinite. Integers and decimals count as the floats nearest to them.
+///
+/// ```
+/// use esker_functions::corr;
+/// assert_eq!(corr("x", "y").to_string(), "CORR(#x, #y)");
+/// assert_eq!(corr("x", "y").output_name(), "x_corr");
+/// ```
+pub fn corr(x: impl IntoExpr, y: impl IntoExpr) -> Expr {
+    Expr::aggregate(Arc::new(corr::Corr), [x.into_expr(), y.into_expr()])
+}
+
 /// The family's list.
 pub(crate) fn functions() -> Vec<Arc<dyn AggregateFunction>> {
     vec![
@@ -129,6 +168,9 @@ pub(crate) fn functions() -> Vec<Arc<dyn AggregateFunction>> {
         Arc::new(min::Min),
         Arc::new(max::Max),
         Arc::new(mean::Mean),
+        Arc::new(Var::new()),
+        Arc::new(Std::new()),
+        Arc::new(corr::Corr),
         Arc::new(Count::new()),
         Arc::new(len::Len),
         Arc::new(NUnique::new()),
