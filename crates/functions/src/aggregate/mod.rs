@@ -5,6 +5,7 @@
 //! the batch is encoded and selected.
 
 mod byte_values;
+mod chains;
 mod common;
 mod corr;
 mod count;
@@ -20,6 +21,7 @@ mod mean;
 mod min;
 mod moments;
 mod n_unique;
+mod quantile;
 mod rows;
 mod std_dev;
 mod sum;
@@ -79,6 +81,24 @@ pub trait AggregateExpr: Sized {
     /// the option of the population's.
     fn std(self) -> Expr;
 
+    /// The middle of the values as `Float64`: [`quantile`](Self::quantile) of a half.
+    fn median(self) -> Expr;
+
+    /// The value as `Float64` that this share of the values is below: 0 for the smallest, 0.5 for
+    /// the median, 1 for the greatest. Between two values it is on the line from one to the other
+    /// (`quantile_cont` in SQL, `interpolation="linear"` in Polars).
+    ///
+    /// It is exact: all values are kept until the group is complete. Nulls are skipped, NaN is
+    /// greater than all numbers; integers and decimals count as the floats nearest to them. Null
+    /// for a group without values. A share that is not from 0 to 1 is an invalid input.
+    ///
+    /// ```
+    /// use esker_functions::AggregateExpr;
+    /// use esker_logical_expr::col;
+    /// assert_eq!(col("x").quantile(0.9).to_string(), "QUANTILE(#x, 0.9)");
+    /// ```
+    fn quantile(self, share: f64) -> Expr;
+
     /// How many values are not null, as `Int64`. [`Count`] has the option to count nulls.
     fn count(self) -> Expr;
 
@@ -116,6 +136,14 @@ impl AggregateExpr for Expr {
 
     fn std(self) -> Expr {
         Std::new().of(self)
+    }
+
+    fn median(self) -> Expr {
+        Expr::aggregate(Arc::new(quantile::Median), [self])
+    }
+
+    fn quantile(self, share: f64) -> Expr {
+        Expr::aggregate(Arc::new(quantile::Quantile { share }), [self])
     }
 
     fn count(self) -> Expr {
@@ -171,6 +199,8 @@ pub(crate) fn functions() -> Vec<Arc<dyn AggregateFunction>> {
         Arc::new(Var::new()),
         Arc::new(Std::new()),
         Arc::new(corr::Corr),
+        Arc::new(quantile::Median),
+        Arc::new(quantile::Quantile::default()),
         Arc::new(Count::new()),
         Arc::new(len::Len),
         Arc::new(NUnique::new()),

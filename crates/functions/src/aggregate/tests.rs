@@ -17,7 +17,7 @@ use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator};
 use proptest::prelude::*;
 
 use self::oracle::{Plain, Row, expected, pool, types};
-use super::{Count, First, Last, NUnique, Std, Var, functions, len, max, mean, min, sum};
+use super::{Count, First, Last, NUnique, Std, Var, functions, len, max, mean, min, quantile, sum};
 
 /// A batch: which values its rows hold, how they are encoded, which rows count, and their groups.
 #[derive(Clone, Debug)]
@@ -303,6 +303,9 @@ fn with_options() -> Vec<Arc<dyn AggregateFunction>> {
     all.push(Arc::new(NUnique::new().nulls(true)));
     all.push(Arc::new(Var::new().ddof(0)));
     all.push(Arc::new(Std::new().ddof(3)));
+    for share in [0.0, 0.3, 1.0] {
+        all.push(Arc::new(quantile::Quantile { share }));
+    }
     all.push(Arc::new(First::new().ignore_nulls(true)));
     all.push(Arc::new(Last::new().ignore_nulls(true)));
     all
@@ -338,7 +341,7 @@ fn types_that_are_taken() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let all = "sum min max mean var std corr count len n_unique first last";
+    let all = "sum min max mean var std corr median quantile count len n_unique first last";
     for data_type in types() {
         let want = match &data_type {
             t if t.is_numeric() => all,

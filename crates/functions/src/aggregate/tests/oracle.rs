@@ -175,6 +175,16 @@ pub(super) fn expected(
                 None => Plain::Null,
             }
         }
+        "median" | "quantile" => {
+            let scale = decimal_parts(data_type).map_or(0, |(_, scale)| i32::from(scale));
+            let mut sorted: Vec<f64> = values.iter().map(|v| number(v, scale)).collect();
+            sorted.sort_by(|a, b| Plain::Float(*a).order(&Plain::Float(*b)));
+            let share = match function.options_text() {
+                Some(text) => text.parse().unwrap(),
+                None => 0.5,
+            };
+            quantile(&sorted, share).map_or(Plain::Null, Plain::Float)
+        }
         // Of a column with itself.
         "corr" => {
             let values: Vec<f64> = values.iter().map(|v| number(v, 0)).collect();
@@ -211,6 +221,20 @@ pub(super) fn variance(values: &[f64], ddof: f64) -> Option<f64> {
         f64::NAN
     };
     (count > ddof).then_some(found)
+}
+
+/// The quantile of sorted values.
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let (low, high) = (
+        sorted[place.floor() as usize],
+        sorted[place.ceil() as usize],
+    );
+    let part = place.fract();
+    Some(match part == 0.0 || low == high {
+        true => low,
+        false => low * (1.0 - part) + high * part,
+    })
 }
 
 fn float(value: &Plain) -> f64 {

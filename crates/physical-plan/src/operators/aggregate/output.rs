@@ -21,6 +21,9 @@ use crate::pipeline::{LocalSource, Source, SourceStatus};
 
 /// How many rows a split has at most.
 const SPLIT_ROWS: usize = 1 << 16;
+/// About so many bytes of states a split has, unless that is less than a group: results of great
+/// states are dear.
+const SPLIT_BYTES: usize = 1 << 23;
 
 /// The complete groups.
 pub(super) struct Output {
@@ -72,6 +75,14 @@ impl Part {
         match &self.rows {
             PartRows::Groups(groups) => groups.len(),
             PartRows::Ordered { ids, .. } => ids.len(),
+        }
+    }
+
+    /// How many rows a split has.
+    fn split_rows(&self) -> usize {
+        match &self.rows {
+            PartRows::Groups(groups) => groups.rows_of(SPLIT_BYTES).min(SPLIT_ROWS),
+            PartRows::Ordered { .. } => SPLIT_ROWS,
         }
     }
 
@@ -127,10 +138,10 @@ impl Output {
         for (at, part) in parts.into_iter().enumerate() {
             let len = part.len();
             let before = splits.len();
-            let starts = (0..len).step_by(SPLIT_ROWS);
-            splits.extend(starts.map(|start| Split {
+            let rows = part.split_rows();
+            splits.extend((0..len).step_by(rows).map(|start| Split {
                 part: at,
-                groups: start..(start + SPLIT_ROWS).min(len),
+                groups: start..(start + rows).min(len),
             }));
             bytes += part.reservations.iter().map(Reservation::size).sum::<u64>();
             slots.push(Slot {
