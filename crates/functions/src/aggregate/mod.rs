@@ -4,6 +4,7 @@
 //! to two shapes (`rows.rs`), dense or indexed, so that each function has two typed loops however
 //! the batch is encoded and selected.
 
+mod best;
 mod byte_values;
 mod chains;
 mod common;
@@ -23,11 +24,13 @@ mod moments;
 mod n_unique;
 mod quantile;
 mod rows;
+mod slots;
 mod std_dev;
 mod sum;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod top_k;
 mod var;
 
 use std::sync::Arc;
@@ -99,6 +102,22 @@ pub trait AggregateExpr: Sized {
     /// ```
     fn quantile(self, share: f64) -> Expr;
 
+    /// The greatest values, at most so many, as a list, the greatest first; NaN is greater than all
+    /// numbers, and text is compared by its bytes. Nulls are skipped, equal values are not. Null for
+    /// a group without values; a count of 0 is an invalid input.
+    ///
+    /// ```
+    /// use esker_functions::AggregateExpr;
+    /// use esker_logical_expr::col;
+    /// assert_eq!(col("x").top_k(2).to_string(), "TOP_K(#x, 2)");
+    /// assert_eq!(col("x").top_k(2).output_name(), "x_top_k");
+    /// ```
+    fn top_k(self, count: u32) -> Expr;
+
+    /// The smallest values, at most so many, as a list, the smallest first, and otherwise as
+    /// [`top_k`](Self::top_k).
+    fn bottom_k(self, count: u32) -> Expr;
+
     /// How many values are not null, as `Int64`. [`Count`] has the option to count nulls.
     fn count(self) -> Expr;
 
@@ -144,6 +163,14 @@ impl AggregateExpr for Expr {
 
     fn quantile(self, share: f64) -> Expr {
         Expr::aggregate(Arc::new(quantile::Quantile { share }), [self])
+    }
+
+    fn top_k(self, count: u32) -> Expr {
+        Expr::aggregate(Arc::new(top_k::TopK::<true> { count }), [self])
+    }
+
+    fn bottom_k(self, count: u32) -> Expr {
+        Expr::aggregate(Arc::new(top_k::TopK::<false> { count }), [self])
     }
 
     fn count(self) -> Expr {
@@ -201,6 +228,8 @@ pub(crate) fn functions() -> Vec<Arc<dyn AggregateFunction>> {
         Arc::new(corr::Corr),
         Arc::new(quantile::Median),
         Arc::new(quantile::Quantile::default()),
+        Arc::new(top_k::TopK::<true>::default()),
+        Arc::new(top_k::TopK::<false>::default()),
         Arc::new(Count::new()),
         Arc::new(len::Len),
         Arc::new(NUnique::new()),

@@ -17,7 +17,9 @@ use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator};
 use proptest::prelude::*;
 
 use self::oracle::{Plain, Row, expected, pool, types};
-use super::{Count, First, Last, NUnique, Std, Var, functions, len, max, mean, min, quantile, sum};
+use super::{
+    Count, First, Last, NUnique, Std, Var, functions, len, max, mean, min, quantile, sum, top_k,
+};
 
 /// A batch: which values its rows hold, how they are encoded, which rows count, and their groups.
 #[derive(Clone, Debug)]
@@ -303,6 +305,10 @@ fn with_options() -> Vec<Arc<dyn AggregateFunction>> {
     all.push(Arc::new(NUnique::new().nulls(true)));
     all.push(Arc::new(Var::new().ddof(0)));
     all.push(Arc::new(Std::new().ddof(3)));
+    for count in [2, 3, 100] {
+        all.push(Arc::new(top_k::TopK::<true> { count }));
+        all.push(Arc::new(top_k::TopK::<false> { count }));
+    }
     for share in [0.0, 0.3, 1.0] {
         all.push(Arc::new(quantile::Quantile { share }));
     }
@@ -341,13 +347,13 @@ fn types_that_are_taken() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let all = "sum min max mean var std corr median quantile count len n_unique first last";
+    let all = "sum min max mean var std corr median quantile top_k bottom_k count len n_unique first last";
     for data_type in types() {
         let want = match &data_type {
             t if t.is_numeric() => all,
             DataType::List(_) => "count len first last",
             DataType::Null => "count len n_unique first last",
-            _ => "min max count len n_unique first last",
+            _ => "min max top_k bottom_k count len n_unique first last",
         };
         assert_eq!(names(&data_type), want, "{data_type}");
     }

@@ -16,11 +16,11 @@ use std::ops::Range;
 use esker_datatypes::{Error, Result};
 
 use super::super::common::{bytes_of, grow};
+use super::super::slots::Slots;
 use super::shapes::{
     GOLDEN, LIST, Word, class_of, find, list_class, list_has, most_of, place, table_class,
     write_list, write_table,
 };
-use super::slots::Slots;
 
 /// So many rows are looked at before the first of them is entered.
 const ROWS: usize = 64;

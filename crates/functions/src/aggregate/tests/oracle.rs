@@ -26,6 +26,7 @@ pub(super) enum Plain {
     Parts([i64; 3]),
     Bytes(Vec<u8>),
     Other(String),
+    List(Vec<Plain>),
 }
 
 /// A row of a group.
@@ -83,6 +84,10 @@ impl Plain {
                 Self::Bytes(array.as_fixed_size_binary().value(0).into())
             }
             t if is_string(t) || is_binary(t) => binary(array),
+            DataType::List(_) => {
+                let items = Column::flat(array.as_list::<i32>().value(0));
+                Self::List((0..items.len()).map(|row| Self::at(&items, row)).collect())
+            }
             t => downcast_primitive! {
                 t => (integer),
                 _ => Self::Other(format!("{array:?}")),
@@ -104,6 +109,9 @@ impl Plain {
                     || (found - want).abs() <= 1e-13 * want.abs()
             }
             (Self::Other(found), Self::Other(want)) => found == want,
+            (Self::List(found), Self::List(want)) => {
+                found.len() == want.len() && found.iter().zip(want).all(|(f, w)| f.same(w))
+            }
             (Self::Null, _) | (_, Self::Null) => false,
             _ => self.order(want).is_eq(),
         }
@@ -184,6 +192,16 @@ pub(super) fn expected(
                 None => 0.5,
             };
             quantile(&sorted, share).map_or(Plain::Null, Plain::Float)
+        }
+        "top_k" | "bottom_k" if values.is_empty() => Plain::Null,
+        "top_k" | "bottom_k" => {
+            let mut sorted: Vec<Plain> = values.iter().map(|v| (*v).clone()).collect();
+            sorted.sort_by(|a, b| a.order(b));
+            if function.name() == "top_k" {
+                sorted.reverse();
+            }
+            sorted.truncate(function.options_text().unwrap().parse().unwrap());
+            Plain::List(sorted)
         }
         // Of a column with itself.
         "corr" => {
