@@ -308,3 +308,14 @@ proptest! {
         prop_assert_eq!(rows(&df), want);
     }
 }
+
+#[test]
+fn an_aggregate_that_stands_twice_is_computed_once() {
+    let ctx = context(1);
+    let df = pieces(&ctx, [("x", ints([1, 2])), ("y", ints([3, 5]))]);
+    let r = corr("x", "y");
+    let squared = df.agg([(r.clone() * r).alias("r2")]);
+    let plan = squared.optimized_plan().unwrap().to_string();
+    assert_eq!(plan.matches("CORR").count(), 1, "{plan}");
+    assert_eq!(rows(&squared.select([col("r2").gt(0.999)])), ["true"]);
+}

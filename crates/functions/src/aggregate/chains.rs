@@ -2,7 +2,8 @@
 //!
 //! A block begins with a word that says where the one before it is. Blocks get longer with the
 //! chain, by a quarter of it, so that little room is left over and long chains lie in few pieces.
-//! They come out of slabs that never move.
+//! They come out of slabs that never move. Words of many groups are brought in order first
+//! (`staged.rs`).
 
 #![allow(
     clippy::indexing_slicing,
@@ -13,11 +14,20 @@
 use std::ops::Range;
 
 use super::common::{bytes_of, grow};
+use super::staged::Staged;
 
 /// A slab has so many words; the first ones are shorter.
 const SLAB: usize = 1 << 15;
 /// The words of the shortest block.
 const SHORTEST: usize = 4;
+/// Words of fewer groups are written where they belong as they come; those of more groups are too
+/// few for each to bring them in order.
+const STAGED_GROUPS: Range<usize> = 1 << 10..1 << 20;
+/// At least and at most so many words are brought in order at a time, in between some for each group,
+/// and an eighth of those there are.
+const STAGED_WORDS: (usize, usize) = (1 << 16, 1 << 20);
+/// So many words are wanted for each group.
+const STAGED_EACH: usize = 16;
 /// The bits of a link that hold the length of a block.
 const LENGTH_BITS: u32 = 16;
 
@@ -30,6 +40,8 @@ pub(super) struct Chains {
     used: usize,
     /// How many words the chains have in all.
     words: u64,
+    /// Words that are not in their chains yet.
+    staged: Staged,
 }
 
 /// The chain of a group: what there is to know of its last block.
@@ -67,12 +79,35 @@ impl Chains {
 
     /// How many words a group has.
     pub(super) fn len(&self, group: usize) -> usize {
-        self.chains[group].len as usize
+        self.chains[group].len as usize + self.staged.of(group, self.chains.len()).len()
     }
 
-    /// Adds a word to a group.
+    /// Adds words to their groups.
+    pub(super) fn add(&mut self, groups: &[u32], words: impl Iterator<Item = u64>) {
+        if !STAGED_GROUPS.contains(&self.chains.len()) {
+            self.unstage();
+            let pairs = groups.iter().zip(words);
+            return pairs.for_each(|(&group, word)| self.push(group as usize, word));
+        }
+        self.staged.add(groups, words);
+        let (least, most) = STAGED_WORDS;
+        let wanted = (self.chains.len() * STAGED_EACH).min(self.words as usize / 8);
+        if self.staged.len() >= wanted.clamp(least, most) {
+            self.unstage();
+        }
+    }
+
+    /// Brings words to their chains.
+    fn unstage(&mut self) {
+        let mut staged = std::mem::take(&mut self.staged);
+        staged.drain(self.chains.len(), |group, words| {
+            self.extend(group, words.len(), words.iter().copied());
+        });
+        self.staged = staged;
+    }
+
     #[inline]
-    pub(super) fn push(&mut self, group: usize, word: u64) {
+    fn push(&mut self, group: usize, word: u64) {
         if self.chains[group].room == 0 {
             self.add_block(group, 1);
         }
@@ -113,6 +148,7 @@ impl Chains {
 
     /// Appends the words of a group, in an order of no meaning.
     pub(super) fn gather(&self, group: usize, words: &mut Vec<u64>) {
+        words.extend_from_slice(self.staged.of(group, self.chains.len()));
         let chain = self.chains[group];
         let (mut link, mut unused) = (chain.link(), chain.room as usize);
         while link > 0 {
@@ -128,6 +164,7 @@ impl Chains {
 
     /// Makes the chains of groups empty. Their room is used again once all chains are empty.
     pub(super) fn clear(&mut self, groups: Range<usize>) {
+        self.unstage();
         for chain in &mut self.chains[groups] {
             self.words -= chain.len;
             *chain = Chain::default();
@@ -143,7 +180,7 @@ impl Chains {
         // All slabs but the last are whole.
         let last = self.slabs.last().map_or(0, bytes_of);
         let whole = self.slabs.len().saturating_sub(1) * SLAB * size_of::<u64>();
-        bytes_of(&self.chains) + bytes_of(&self.slabs) + whole + last
+        bytes_of(&self.chains) + bytes_of(&self.slabs) + whole + last + self.staged.size()
     }
 
     /// Adds a block to a chain, for so many words if it can.
@@ -220,6 +257,44 @@ mod tests {
         (0..5).for_each(|group| chains.gather(group, &mut found));
         assert_eq!(found, [9]);
         assert!(chains.size() < 1 << 10);
+    }
+
+    #[test]
+    fn words_of_many_groups() {
+        for n_groups in [STAGED_GROUPS.start - 1, STAGED_GROUPS.start, 5000] {
+            let mut chains = Chains::default();
+            let mut want: Vec<Vec<u64>> = vec![Vec::new(); n_groups];
+            let mut random = 7u64;
+            for batch in 0..60 {
+                // Groups come to be one after the other.
+                let there = n_groups * (batch + 1) / 60;
+                chains.resize(there);
+                let mut groups = Vec::new();
+                for _ in 0..5000 {
+                    random = random.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+                    groups.push((random >> 40) as u32 % there.max(1) as u32);
+                }
+                chains.add(&groups, (0..5000).map(|w| w + batch as u64));
+                for (word, &group) in groups.iter().enumerate() {
+                    want[group as usize].push((word + batch) as u64);
+                }
+                if batch % 20 == 7 {
+                    let group = batch % there;
+                    chains.extend(group, 3, [1, 2, 3].into_iter());
+                    want[group].extend([1, 2, 3]);
+                }
+            }
+            for (group, want) in want.iter_mut().enumerate() {
+                let mut found = Vec::new();
+                chains.gather(group, &mut found);
+                assert_eq!(chains.len(group), want.len());
+                found.sort_unstable();
+                want.sort_unstable();
+                assert!(found == *want, "group {group}");
+            }
+            chains.clear(0..n_groups);
+            assert!((0..n_groups).all(|group| chains.len(group) == 0));
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod n_unique;
 mod quantile;
 mod rows;
 mod slots;
+mod staged;
 mod std_dev;
 mod sum;
 mod sums;

@@ -172,8 +172,10 @@ impl GroupsAccumulator for QuantileGroups {
                     let words = index.iter().map(|&at| word_of(values[at as usize]));
                     chains.extend(group, len, words);
                 }
-                (None, _) => {
-                    rows.for_each(values, |group, value| chains.push(group, word_of(value)));
+                (None, None) => chains.add(rows.groups, values.iter().map(|&v| word_of(v))),
+                (None, Some(index)) => {
+                    let words = index.iter().map(|&at| word_of(values[at as usize]));
+                    chains.add(rows.groups, words);
                 }
             }
             Ok(())
