@@ -1,10 +1,11 @@
-//! The best few values of each group, best first, in slots that grow with them.
+//! The best few values of each group, in slots that grow with them.
 
 #![allow(
     clippy::indexing_slicing,
     reason = "groups are below the number of groups, and slots those that were handed out"
 )]
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use esker_datatypes::{Error, Result};
@@ -12,7 +13,12 @@ use esker_datatypes::{Error, Result};
 use super::common::{bytes_of, grow};
 use super::slots::Slots;
 
-/// The best few of each group; the words stand for values, and who adds them knows their order.
+/// At most so many words are kept in order; more are collected up to twice their number, of which
+/// the better half stays.
+const IN_ORDER: usize = 64;
+
+/// The best few of each group; the words stand for values, and who adds them knows their order: what
+/// is less comes first.
 pub(super) struct Best<W> {
     lists: Vec<List>,
     /// Slots of one word, two, four, and so on.
@@ -20,6 +26,7 @@ pub(super) struct Best<W> {
     most: usize,
 }
 
+/// Where there are as many words as are wanted, or more, the last of that many is the worst of them.
 #[derive(Clone, Copy, Default)]
 struct List {
     len: u32,
@@ -54,13 +61,13 @@ impl<W: Copy + Default> Best<W> {
         self.lists.len()
     }
 
-    /// Whether a group has as many words as are kept.
-    pub(super) fn is_full(&self, group: usize) -> bool {
-        self.lists[group].len as usize == self.most
+    /// What a word must be better than to stay; `None` as long as all do.
+    pub(super) fn bound(&self, group: usize) -> Option<W> {
+        self.all(group).get(self.most - 1).copied()
     }
 
-    /// The words of a group, the best first.
-    pub(super) fn words(&self, group: usize) -> &[W] {
+    /// All words of a group, of which some may be too many.
+    fn all(&self, group: usize) -> &[W] {
         let list = self.lists[group];
         match list.len {
             0 => &[],
@@ -68,67 +75,105 @@ impl<W: Copy + Default> Best<W> {
         }
     }
 
-    /// Puts a word where it belongs; the one that falls out behind, if there are too many.
+    fn all_mut(&mut self, group: usize) -> &mut [W] {
+        let list = self.lists[group];
+        &mut self.slots[list.class()].get_mut(list.slot)[..list.len as usize]
+    }
+
+    /// Adds a word that is better than the [`bound`](Self::bound), and calls with those that are
+    /// none of the best any more.
     ///
     /// # Errors
-    /// `ResourcesExhausted` for more groups than there are slots.
-    pub(super) fn insert(&mut self, group: usize, at: usize, word: W) -> Result<Option<W>> {
-        let list = self.lists[group];
-        let len = list.len as usize;
-        if len == self.most {
-            let words = &mut self.slots[list.class()].get_mut(list.slot)[..len];
-            let last = words[len - 1];
-            words.copy_within(at..len - 1, at + 1);
+    /// `ResourcesExhausted` for more groups than there are slots, and for too long a list.
+    pub(super) fn insert(
+        &mut self,
+        group: usize,
+        word: W,
+        order: impl Fn(W, W) -> Ordering,
+        mut dropped: impl FnMut(W),
+    ) -> Result<()> {
+        let (most, len) = (self.most, self.lists[group].len as usize);
+        if most <= IN_ORDER {
+            let words = self.all(group);
+            let at = words.partition_point(|&other| order(other, word).is_le());
+            if len == most {
+                dropped(words[len - 1]);
+            } else {
+                self.set_len(group, len + 1)?;
+            }
+            let words = self.all_mut(group);
+            words.copy_within(at..words.len() - 1, at + 1);
             words[at] = word;
-            return Ok(Some(last));
+            return Ok(());
         }
-        let list = self.longer(list)?;
-        self.lists[group] = list;
-        let words = self.slots[list.class()].get_mut(list.slot);
-        words.copy_within(at..len, at + 1);
-        words[at] = word;
-        Ok(None)
+        self.set_len(group, len + 1)?;
+        let words = self.all_mut(group);
+        words[len] = word;
+        if len + 1 == most || len + 1 == 2 * most {
+            words.select_nth_unstable_by(most - 1, |&a, &b| order(a, b));
+            words[most..].iter().for_each(|&word| dropped(word));
+            self.set_len(group, most)?;
+        }
+        Ok(())
     }
 
-    /// The list with room for one more word, which is counted already.
-    fn longer(&mut self, list: List) -> Result<List> {
-        let mut longer = List {
-            len: list.len + 1,
+    /// Makes a list longer or shorter.
+    fn set_len(&mut self, group: usize, len: usize) -> Result<()> {
+        const LONGEST: usize = 1 << 31;
+        if len > LONGEST {
+            return Err(Error::resources_exhausted("a list of 2^31 values"));
+        }
+        let list = self.lists[group];
+        let mut new = List {
+            len: len as u32,
             slot: list.slot,
         };
-        let (from, to) = (list.class(), longer.class());
-        if list.len > 0 && from == to {
-            return Ok(longer);
+        let (from, to) = (list.class(), new.class());
+        if list.len == 0 || from != to {
+            while self.slots.len() <= to {
+                self.slots.push(Slots::new(self.slots.len() as u32));
+            }
+            let slot = self.slots[to].take();
+            new.slot = slot.ok_or_else(|| Error::resources_exhausted("2^31 lists of values"))?;
+            if list.len > 0 {
+                let kept = len.min(list.len as usize);
+                let (less, more) = self.slots.split_at_mut(from.max(to));
+                let (from, to) = match from < to {
+                    true => (&mut less[from], &mut more[0]),
+                    false => (&mut more[0], &mut less[to]),
+                };
+                to.get_mut(new.slot)[..kept].copy_from_slice(&from.get(list.slot)[..kept]);
+                from.give_cleared(list.slot);
+            }
         }
-        while self.slots.len() <= to {
-            self.slots.push(Slots::new(self.slots.len() as u32));
-        }
-        let slot = self.slots[to].take();
-        longer.slot = slot.ok_or_else(|| Error::resources_exhausted("2^31 lists of values"))?;
-        if list.len > 0 {
-            let (shorter, rest) = self.slots.split_at_mut(to);
-            let words = shorter[from].get(list.slot);
-            rest[0].get_mut(longer.slot)[..words.len()].copy_from_slice(words);
-            shorter[from].give_cleared(list.slot);
-        }
-        Ok(longer)
+        self.lists[group] = new;
+        Ok(())
     }
 
-    /// The numbers of words of a range of groups, and the words.
-    pub(super) fn items(&self, groups: Range<usize>) -> (Vec<i64>, Vec<W>) {
-        let counts: Vec<i64> = self.lists[groups.clone()]
-            .iter()
-            .map(|list| list.len.into())
-            .collect();
-        let mut words = Vec::with_capacity(counts.iter().sum::<i64>() as usize);
-        groups.for_each(|group| words.extend_from_slice(self.words(group)));
+    /// The numbers of words of a range of groups, and the words, the best first.
+    pub(super) fn items(
+        &self,
+        groups: Range<usize>,
+        order: impl Fn(W, W) -> Ordering,
+    ) -> (Vec<i64>, Vec<W>) {
+        let (mut counts, mut words) = (Vec::with_capacity(groups.len()), Vec::new());
+        for group in groups {
+            let start = words.len();
+            words.extend_from_slice(self.all(group));
+            if self.most > IN_ORDER {
+                words[start..].sort_unstable_by(|&a, &b| order(a, b));
+                words.truncate(start + self.most);
+            }
+            counts.push((words.len() - start) as i64);
+        }
         (counts, words)
     }
 
-    /// Makes groups empty.
-    pub(super) fn clear(&mut self, groups: Range<usize>) {
-        for list in &mut self.lists[groups] {
-            let list = std::mem::take(list);
+    /// Makes groups empty, and calls with their words.
+    pub(super) fn clear(&mut self, groups: Range<usize>, mut dropped: impl FnMut(W)) {
+        for group in groups {
+            self.all(group).iter().for_each(|&word| dropped(word));
+            let list = std::mem::take(&mut self.lists[group]);
             if list.len > 0 {
                 self.slots[list.class()].give_cleared(list.slot);
             }

@@ -63,6 +63,13 @@ impl ByteValues {
             .then_with(|| with_value(view, &self.arena, |old| new.cmp(old)))
     }
 
+    /// How the values of two groups compare.
+    pub(super) fn order_of(&self, left: usize, right: usize) -> Ordering {
+        with_value(self.views[left], &self.arena, |left| {
+            self.order(left, right)
+        })
+    }
+
     /// Sets the group's value.
     pub(super) fn set(&mut self, group: usize, new: &[u8]) -> Result<()> {
         if u32::try_from(new.len()).is_err() {

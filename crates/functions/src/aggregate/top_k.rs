@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, downcast_primitive,
+    ArrayRef, ArrowPrimitiveType, AsArray, BooleanBuilder, ListArray, downcast_primitive,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::Field;
@@ -206,24 +206,31 @@ impl<K: Kept> GroupsAccumulator for TopGroups<K> {
     }
 }
 
+/// What comes first of two values: the better one.
+fn order<const MAX: bool, N: PartialOrd + Copy>(left: N, right: N) -> Ordering {
+    if better::<MAX, _>(left, right) {
+        Ordering::Less
+    } else if better::<MAX, _>(right, left) {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    }
+}
+
 /// Values of a fixed width.
 struct Fixed<T: ArrowPrimitiveType, const MAX: bool> {
     best: Best<T::Native>,
-    /// The last value that each group keeps, once it has as many as it may: mostly, this is all that
-    /// a row is compared with.
+    /// What each group's values must be better than, once it has as many as are wanted: mostly, this
+    /// is all that a row is compared with.
     bounds: Vec<T::Native>,
 }
 
 impl<T: ArrowPrimitiveType, const MAX: bool> Fixed<T, MAX> {
     #[inline(never)]
     fn insert(&mut self, group: usize, value: T::Native) -> Result<()> {
-        let words = self.best.words(group);
-        let at = words.partition_point(|&word| !better::<MAX, _>(value, word));
-        self.best.insert(group, at, value)?;
-        if self.best.is_full(group)
-            && let Some(&last) = self.best.words(group).last()
-        {
-            self.bounds[group] = last;
+        self.best.insert(group, value, order::<MAX, _>, |_| {})?;
+        if let Some(bound) = self.best.bound(group) {
+            self.bounds[group] = bound;
         }
         Ok(())
     }
@@ -254,7 +261,7 @@ impl<T: ArrowPrimitiveType, const MAX: bool> Kept for Fixed<T, MAX> {
             // What is no better than the worst there is belongs to the first few, or to none.
             let bound = self.bounds[group];
             if (better::<MAX, _>(value, bound)
-                || (!better::<MAX, _>(value, worst) && !self.best.is_full(group)))
+                || (!better::<MAX, _>(value, worst) && self.best.bound(group).is_none()))
                 && let Err(error) = self.insert(group, value)
             {
                 result = Err(error);
@@ -264,13 +271,13 @@ impl<T: ArrowPrimitiveType, const MAX: bool> Kept for Fixed<T, MAX> {
     }
 
     fn items(&self, groups: Range<usize>, item: &DataType) -> Result<(Vec<i64>, ArrayRef)> {
-        let (counts, words) = self.best.items(groups);
+        let (counts, words) = self.best.items(groups, order::<MAX, _>);
         Ok((counts, primitive::<T>(&words, None, item)))
     }
 
     fn clear(&mut self, groups: Range<usize>) {
         self.bounds[groups.clone()].fill(worst::<MAX, T::Native>());
-        self.best.clear(groups);
+        self.best.clear(groups, |_| {});
     }
 
     fn size(&self) -> usize {
@@ -278,58 +285,58 @@ impl<T: ArrowPrimitiveType, const MAX: bool> Kept for Fixed<T, MAX> {
     }
 }
 
-/// Truth values: FALSE is less than TRUE.
+/// Truth values: FALSE is less than TRUE. It is enough to count them.
 struct Flags<const MAX: bool> {
-    best: Best<bool>,
+    /// How many values of each group are the better and the worse one.
+    counts: Vec<[u64; 2]>,
+    most: u64,
 }
 
 impl<const MAX: bool> Kept for Flags<MAX> {
     fn new(count: u32) -> Self {
         Self {
-            best: Best::new(count),
+            counts: Vec::new(),
+            most: count.into(),
         }
     }
 
     fn resize(&mut self, n_groups: usize) {
-        self.best.resize(n_groups);
+        grow(&mut self.counts, n_groups, [0; 2]);
     }
 
     fn n_groups(&self) -> usize {
-        self.best.n_groups()
+        self.counts.len()
     }
 
     fn add(&mut self, rows: &Rows<'_>) -> Result<()> {
         let Some(array) = rows.array.as_boolean_opt() else {
             return Err(Error::internal("the best of something that is not Boolean"));
         };
-        let (values, best) = (array.values(), &mut self.best);
-        let mut result = Ok(());
+        let values = array.values();
         rows.for_each_at(|group, at| {
-            let value = values.value(at);
-            let at = match value == MAX {
-                true => best.words(group).partition_point(|&word| word == MAX),
-                false => best.words(group).len(),
-            };
-            if (at < best.words(group).len() || !best.is_full(group))
-                && let Err(error) = best.insert(group, at, value)
-            {
-                result = Err(error);
-            }
+            self.counts[group][usize::from(values.value(at) != MAX)] += 1;
         });
-        result
+        Ok(())
     }
 
     fn items(&self, groups: Range<usize>, _item: &DataType) -> Result<(Vec<i64>, ArrayRef)> {
-        let (counts, words) = self.best.items(groups);
-        Ok((counts, Arc::new(BooleanArray::from(words))))
+        let (mut counts, mut values) = (Vec::with_capacity(groups.len()), BooleanBuilder::new());
+        for &[better, worse] in &self.counts[groups] {
+            let better = better.min(self.most);
+            let worse = worse.min(self.most - better);
+            values.append_n(better as usize, MAX);
+            values.append_n(worse as usize, !MAX);
+            counts.push((better + worse) as i64);
+        }
+        Ok((counts, Arc::new(values.finish())))
     }
 
     fn clear(&mut self, groups: Range<usize>) {
-        self.best.clear(groups);
+        self.counts[groups].fill([0; 2]);
     }
 
     fn size(&self) -> usize {
-        self.best.size()
+        bytes_of(&self.counts)
     }
 }
 
@@ -344,30 +351,34 @@ struct Texts<const MAX: bool> {
 
 impl<const MAX: bool> Texts<MAX> {
     fn consider(&mut self, group: usize, value: &[u8]) -> Result<()> {
-        let wanted = if MAX {
-            Ordering::Greater
-        } else {
-            Ordering::Less
+        let wanted = match MAX {
+            true => Ordering::Greater,
+            false => Ordering::Less,
         };
-        let words = self.best.words(group);
-        let is_better = |number: u32| self.values.order(value, number as usize) == wanted;
-        if self.best.is_full(group) && words.last().is_some_and(|&last| !is_better(last)) {
+        let bound = self.best.bound(group);
+        if bound.is_some_and(|bound| self.values.order(value, bound as usize) != wanted) {
             return Ok(());
         }
-        let at = words.partition_point(|&number| !is_better(number));
         let number = match self.free.pop() {
             Some(number) => number,
             None => self.new_number()?,
         };
         self.values.set(number as usize, value)?;
-        self.free.extend(self.best.insert(group, at, number)?);
-        Ok(())
+        let Self { best, values, free } = self;
+        let order = |a, b| Self::order(values, a, b);
+        best.insert(group, number, order, |dropped| free.push(dropped))
     }
 
     fn new_number(&mut self) -> Result<u32> {
         let number = self.values.len();
         self.values.grow(number + 1);
         u32::try_from(number).map_err(|_| Error::resources_exhausted("2^32 values"))
+    }
+
+    /// What comes first of two values: the better one.
+    fn order(values: &ByteValues, left: u32, right: u32) -> Ordering {
+        let order = values.order_of(left as usize, right as usize);
+        if MAX { order.reverse() } else { order }
     }
 }
 
@@ -405,14 +416,14 @@ impl<const MAX: bool> Kept for Texts<MAX> {
     }
 
     fn items(&self, groups: Range<usize>, item: &DataType) -> Result<(Vec<i64>, ArrayRef)> {
-        let (counts, words) = self.best.items(groups);
+        let order = |a, b| Self::order(&self.values, a, b);
+        let (counts, words) = self.best.items(groups, order);
         Ok((counts, self.values.array_of(&words, item)?))
     }
 
     fn clear(&mut self, groups: Range<usize>) {
-        let (_, words) = self.best.items(groups.clone());
-        self.free.extend(words);
-        self.best.clear(groups);
+        let Self { best, free, .. } = self;
+        best.clear(groups, |dropped| free.push(dropped));
     }
 
     fn size(&self) -> usize {
@@ -422,6 +433,10 @@ impl<const MAX: bool> Kept for Texts<MAX> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{Array, Int64Array, StringArray};
+    use arrow::compute;
+    use esker_datatypes::value_type;
+
     use super::*;
 
     #[test]
@@ -433,5 +448,62 @@ mod tests {
         let error = top(0, DataType::Int8).unwrap_err();
         assert_eq!(error.to_string(), "top_k() takes at least one value, not 0");
         assert!(top(1, list(DataType::Int8)).is_err());
+    }
+
+    /// The best of many rows, as they come and backwards, against a sorted vector.
+    #[test]
+    fn many_values_of_a_group() {
+        let numbers: Vec<i64> = (0..20_000).map(|n| (n * 7919) % 12_345 - 5000).collect();
+        let ascending: Vec<i64> = (0..20_000).collect();
+        for numbers in [numbers, ascending] {
+            let mut sorted = numbers.clone();
+            sorted.sort_unstable();
+            let texts = numbers.iter().map(|n| format!("{:0>20}", n + 5000));
+            let ints: ArrayRef = Arc::new(Int64Array::from(numbers.clone()));
+            let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+            for (count, values) in [1, 64, 65, 1000, 15_000, u32::MAX]
+                .into_iter()
+                .flat_map(|count| [(count, &ints), (count, &texts)])
+            {
+                let function = TopK::<false> { count };
+                let types = [values.data_type().clone()];
+                let mut groups = function.accumulator(&types).unwrap();
+                let mut merged = function.accumulator(&types).unwrap();
+                for start in (0..values.len()).step_by(1000) {
+                    let batch = [Column::flat(values.slice(start, 1000))];
+                    let (all, owners) = (Selection::all(1000), [0; 1000]);
+                    let buffers = &mut Buffers::default();
+                    groups.update(&owners, 1, &batch, &all, buffers).unwrap();
+                    merged.update(&owners, 2, &batch, &all, buffers).unwrap();
+                }
+                // Of the same rows twice, each comes twice.
+                merged.merge(&[1], 2, &groups.state(0..1).unwrap()).unwrap();
+                let most = (count as usize).min(sorted.len());
+                for found in [
+                    groups.finish(0..1),
+                    merged.finish(0..1),
+                    merged.finish(1..2),
+                ] {
+                    let found = found.unwrap().to_flat();
+                    let found = found.as_list::<i32>().value(0);
+                    let found = match value_type(found.data_type()) {
+                        DataType::Int64 => found,
+                        _ => compute::cast(&found, &DataType::Int64).unwrap(),
+                    };
+                    let found = found.as_primitive::<arrow::datatypes::Int64Type>().values();
+                    let shift = if values.data_type() == &DataType::Utf8 {
+                        5000
+                    } else {
+                        0
+                    };
+                    let want = sorted[..most].iter().map(|n| n + shift);
+                    assert!(
+                        found.iter().copied().eq(want),
+                        "{count} {}",
+                        values.data_type()
+                    );
+                }
+            }
+        }
     }
 }
