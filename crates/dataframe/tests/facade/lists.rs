@@ -69,6 +69,16 @@ fn a_list_becomes_rows() {
             assert_eq!(rows(&first.explode(["x"])), want);
             let twice = df.union(&df).explode(["x"]);
             assert_eq!(rows(&twice), [want, want].concat());
+            // Columns of values have an identity of their own, which each use of the frame renews.
+            let values = df.explode(["x"]);
+            assert_eq!(rows(&values.union(&values)), [want, want].concat());
+            let counts = values.group_by(["x"]).agg([len().alias("n")]);
+            let with_counts = values.join(&counts, Join::inner().on(["x"]));
+            assert_eq!(row_set(&with_counts), ["0,1,1", "0,2,1", "3,3,1"]);
+            let pairs = values
+                .alias("l")
+                .join(&values.alias("r"), Join::inner().on(["id"]));
+            assert_eq!(pairs.count().unwrap(), 10);
             let limited = df.explode(["x"]).limit(3);
             assert_eq!(rows(&limited), want[..3]);
             assert_eq!(rows(&df.explode(["x"]).slice(4, None)), want[4..]);
@@ -318,4 +328,28 @@ fn an_aggregate_that_stands_twice_is_computed_once() {
     let plan = squared.optimized_plan().unwrap().to_string();
     assert_eq!(plan.matches("CORR").count(), 1, "{plan}");
     assert_eq!(rows(&squared.select([col("r2").gt(0.999)])), ["true"]);
+}
+
+#[test]
+fn great_states_are_merged_and_given_in_shares() {
+    const ROWS: i64 = 600_000;
+    for threads in [1, 4] {
+        let ctx = context(threads);
+        // Each batch a split, so that all workers have all groups.
+        let batches = (0..ROWS).step_by(10_000).map(|start| {
+            let rows = start..start + 10_000;
+            let keys = ints(rows.clone().map(|row| row % 3));
+            crate::batch([("k", keys), ("x", ints(rows))])
+        });
+        let df = ctx.from_batches(batches).unwrap();
+        let shares = [0.0, 0.25, 0.5, 1.0];
+        let quantiles = shares.map(|share| col("x").quantile(share).alias(format!("q{share}")));
+        let found = row_set(&df.group_by(["k"]).agg(quantiles));
+        let want = (0..3).map(|k| {
+            let of = |share: f64| k as f64 + 3.0 * share * (ROWS / 3 - 1) as f64;
+            let values = shares.map(|share| format!("{:?}", of(share)));
+            format!("{k},{}", values.join(","))
+        });
+        assert_eq!(found, want.collect::<Vec<_>>());
+    }
 }
