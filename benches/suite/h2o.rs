@@ -34,10 +34,35 @@ pub(crate) const GROUP_BY: &[Query] = &[
         }),
     ),
     (
+        "g06",
+        Work::Rows(|t| {
+            let spread = [col("v3").median().alias("m"), col("v3").std().alias("s")];
+            Ok(t.open("x")?.group_by(["id4", "id5"]).agg(spread))
+        }),
+    ),
+    (
         "g07",
         Work::Rows(|t| {
             let range = col("v1").max() - col("v2").min();
             Ok(t.open("x")?.group_by(["id3"]).agg([range.alias("r")]))
+        }),
+    ),
+    (
+        "g08",
+        Work::Rows(|t| {
+            let valid = t.open("x")?.filter(col("v3").is_not_null());
+            let best = valid
+                .group_by(["id6"])
+                .agg([col("v3").top_k(2).alias("v3")]);
+            Ok(best.explode(["v3"]))
+        }),
+    ),
+    (
+        "g09",
+        Work::Rows(|t| {
+            let r = corr("v1", "v2");
+            let squared = (r.clone() * r).alias("r2");
+            Ok(t.open("x")?.group_by(["id2", "id4"]).agg([squared]))
         }),
     ),
     (

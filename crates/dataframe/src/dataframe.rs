@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
 use esker_datatypes::{Error, Name, Result, Schema};
 use esker_logical_expr::{Expr, IntoExpr};
-use esker_logical_plan::{Filter, Limit, LogicalPlan, Origin, Projection, Union};
+use esker_logical_plan::{Filter, Limit, LogicalPlan, Origin, Projection, Union, Unnest};
 use esker_optimizer::Analyzer;
 use esker_physical_plan::{Delivery, PhysicalPlan};
 
@@ -153,6 +153,28 @@ impl DataFrame {
         let other = other.plan.clone();
         self.then(origin, |plan| {
             Ok(LogicalPlan::Union(Union::try_new([plan, other?])?))
+        })
+    }
+
+    /// One row for each value of a list, which takes the place of the list; the other columns
+    /// repeat. A null or empty list gives one row of null. The rows keep their order.
+    ///
+    /// The lists of several columns are read side by side: those of a row must have as many values,
+    /// of which a null or empty list counts as one; else it is an error while running.
+    ///
+    /// ```
+    /// use esker_dataframe::prelude::*;
+    /// # fn f(df: DataFrame) -> DataFrame {
+    /// df.group_by(["state"])
+    ///     .agg([col("salary").top_k(3).alias("salary")])
+    ///     .explode(["salary"])
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn explode(&self, columns: impl IntoIterator<Item = impl IntoExpr>) -> Self {
+        let columns: Vec<Expr> = columns.into_iter().map(IntoExpr::into_expr).collect();
+        self.then(Origin::caller("explode"), |plan| {
+            Ok(LogicalPlan::Unnest(Unnest::try_new(columns, plan)?))
         })
     }
 

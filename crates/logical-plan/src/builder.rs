@@ -6,7 +6,7 @@ use esker_datatypes::{Name, Result, SchemaRef};
 use esker_logical_expr::{Expr, SortKey};
 
 use crate::node::{
-    AggregateOptions, Distinct, Filter, JoinOptions, Limit, Projection, Scan, Sort, Union,
+    AggregateOptions, Distinct, Filter, JoinOptions, Limit, Projection, Scan, Sort, Union, Unnest,
     aggregate_plan, join_plan,
 };
 use crate::plan::LogicalPlan;
@@ -113,6 +113,14 @@ impl LogicalPlanBuilder {
     /// Those of the node.
     pub fn distinct(self, on: Option<Vec<Expr>>) -> Result<Self> {
         Ok(Self(LogicalPlan::Distinct(Distinct::try_new(on, self.0)?)))
+    }
+
+    /// See [`Unnest::try_new`].
+    ///
+    /// # Errors
+    /// Those of the node.
+    pub fn unnest(self, columns: impl IntoIterator<Item = Expr>) -> Result<Self> {
+        Ok(Self(LogicalPlan::Unnest(Unnest::try_new(columns, self.0)?)))
     }
 
     /// These rows, then those of the other plans; see [`Union::try_new`].

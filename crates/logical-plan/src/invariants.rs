@@ -99,6 +99,11 @@ fn check_node(plan: &LogicalPlan) -> Result<()> {
             }
         }
         LogicalPlan::Limit(_) => {}
+        LogicalPlan::Unnest(unnest) => {
+            for column in unnest.columns() {
+                check_columns(column, unnest.input().schema())?;
+            }
+        }
         LogicalPlan::Union(union) => {
             for input in union.inputs() {
                 let pairs = union_pairs(plan.schema(), input.schema())?;

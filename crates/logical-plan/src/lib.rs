@@ -41,8 +41,8 @@ pub use invariants::{check_invariants, check_same_schema};
 pub use mem_table::MemTable;
 pub use node::{
     Aggregate, AggregateOptions, Distinct, Extension, ExtensionNode, Filter, Join, JoinOptions,
-    JoinType, Limit, Projection, PushedFilter, Scan, Shared, Side, Sort, Union, aggregate_plan,
-    join_key_type, join_plan,
+    JoinType, Limit, Projection, PushedFilter, Scan, Shared, Side, Sort, Union, Unnest,
+    aggregate_plan, join_key_type, join_plan,
 };
 pub use plan::{LogicalPlan, Origin, PlanChild, PlanNode};
 pub use prune::{Verdict, prune};

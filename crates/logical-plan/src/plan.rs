@@ -12,6 +12,7 @@ use esker_logical_expr::{Expr, re_id};
 use crate::mem_table::MemTable;
 use crate::node::{
     Aggregate, Distinct, Extension, Filter, Join, Limit, Projection, Scan, Shared, Sort, Union,
+    Unnest,
 };
 
 /// A shared input of a plan node.
@@ -63,6 +64,8 @@ pub enum LogicalPlan {
     Distinct(Distinct),
     /// The rows of several relations, one after the other.
     Union(Union),
+    /// One row for each value of a list.
+    Unnest(Unnest),
     /// A relation that is computed once and read in several places.
     Shared(Shared),
     /// A relation that Esker does not know.
@@ -117,6 +120,7 @@ impl LogicalPlan {
             Self::Limit(node) => node,
             Self::Distinct(node) => node,
             Self::Union(node) => node,
+            Self::Unnest(node) => node,
             Self::Shared(node) => node,
             Self::Extension(node) => node,
         }
@@ -133,6 +137,7 @@ impl LogicalPlan {
             Self::Limit(node) => node,
             Self::Distinct(node) => node,
             Self::Union(node) => node,
+            Self::Unnest(node) => node,
             Self::Shared(node) => node,
             Self::Extension(node) => node,
         }
@@ -298,6 +303,9 @@ impl LogicalPlan {
                 Self::Aggregate(node) => node.schema = renew(&node.schema, &mut ids),
                 Self::Union(node) => node.schema = renew(&node.schema, &mut ids),
                 Self::Extension(node) => node.schema = renew(&node.schema, &mut ids),
+                Self::Unnest(node) => {
+                    node.set_ids(|id| *ids.entry(id).or_insert_with(ColumnId::fresh));
+                }
                 Self::Shared(node) => node.set_ids(&mut |schema| renew(schema, &mut ids)),
                 // Their columns are those of the inputs.
                 Self::Scan(_)

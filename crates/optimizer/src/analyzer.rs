@@ -55,6 +55,7 @@ fn analyze_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
+        | LogicalPlan::Unnest(_)
         | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => node.map_exprs(|expr| coerce(expr, &schema)),
     }

@@ -23,6 +23,7 @@ pub(crate) fn input_schema(plan: &LogicalPlan) -> SchemaRef {
         LogicalPlan::Join(join) => Arc::new(join.both_sides()),
         LogicalPlan::Sort(sort) => Arc::clone(sort.input().schema()),
         LogicalPlan::Distinct(distinct) => Arc::clone(distinct.input().schema()),
+        LogicalPlan::Unnest(unnest) => Arc::clone(unnest.input().schema()),
         LogicalPlan::Limit(limit) => Arc::clone(limit.input().schema()),
         LogicalPlan::Union(_) => Arc::default(),
         LogicalPlan::Shared(shared) => Arc::clone(shared.input().schema()),

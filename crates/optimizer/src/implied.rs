@@ -76,6 +76,9 @@ pub(crate) fn visit(
         LogicalPlan::Projection(projection) => {
             vec![carried(about(projection.input().schema(), known)?)]
         }
+        LogicalPlan::Unnest(unnest) => {
+            vec![carried(about(unnest.input().schema(), known)?)]
+        }
         LogicalPlan::Sort(sort) if sort.fetch().is_none() => vec![carried(known)],
         LogicalPlan::Scan(_)
         | LogicalPlan::Aggregate(_)
@@ -221,6 +224,10 @@ fn holds(predicate: &Expr, plan: &LogicalPlan) -> Result<bool> {
             },
             LogicalPlan::Sort(node) => todo.push((predicate, node.input())),
             LogicalPlan::Distinct(node) => todo.push((predicate, node.input())),
+            LogicalPlan::Unnest(node) => match is_about(&predicate, node.input().schema())? {
+                true => todo.push((predicate, node.input())),
+                false => return Ok(false),
+            },
             LogicalPlan::Limit(node) if node.fetch() == Some(0) => {}
             LogicalPlan::Limit(node) => todo.push((predicate, node.input())),
             LogicalPlan::Union(node) => {
@@ -304,7 +311,9 @@ pub(crate) fn known_of(
             known.truncate(MAX_KNOWN);
             Arc::new(known)
         }
-        LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) => Arc::new(passed(&input())?),
+        LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Unnest(_) => {
+            Arc::new(passed(&input())?)
+        }
         LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) => input(),
         LogicalPlan::Union(_) | LogicalPlan::Shared(_) | LogicalPlan::Extension(_) => {
             Arc::default()

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::test_util::{
     aggregate, distinct, filter, join, limit, project, random, scan_of_rows, side_of_rows, skip,
-    sort, union,
+    sort, union, unnest_of, with_lists,
 };
 use crate::{Analyzer, Optimizer};
 
@@ -31,7 +31,7 @@ fn grow(plan: LogicalPlan, at: usize, (kind, x, y, more): Step) -> LogicalPlan {
     let (c, d) = (|| col(&*x), || col(&*y));
     let fresh = format!("c{at}");
     let flag = |bit: u8| more & bit != 0;
-    match kind % 15 {
+    match kind % 16 {
         0 => filter(plan, c().gt(1)),
         1 => filter(plan, c().eq(d()).and(d().lt(9)).or(c().is_null())),
         2 => filter(plan, fail_on(c(), 3).gt(0).and(d().gt(1))),
@@ -88,6 +88,13 @@ fn grow(plan: LogicalPlan, at: usize, (kind, x, y, more): Step) -> LogicalPlan {
         13 => {
             let branch = |least: i64| c().gt(least).and(d().lt(least + 5)).and(c().neq(d()));
             filter(plan, branch(1).or(branch(4)))
+        }
+        14 => {
+            let (number, list) = (format!("{fresh}n"), format!("{fresh}l"));
+            let columns = [col("a").alias(&*number), col("l").alias(&*list)];
+            let right = project(with_lists(), columns);
+            let pairs = join(plan, right, JoinType::Left, &[(&*x, &*number)], None);
+            unnest_of(LogicalPlan::Join(pairs), &[&*list])
         }
         _ => union([plan.clone(), plan]),
     }

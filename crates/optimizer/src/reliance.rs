@@ -25,9 +25,10 @@ impl Reliance {
             limit: false,
         };
         match node {
-            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Union(_) => {
-                node.inputs().iter().map(|_| self).collect()
-            }
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Unnest(_) => node.inputs().iter().map(|_| self).collect(),
             LogicalPlan::Limit(_) => vec![Self {
                 limit: true,
                 ..self

@@ -13,7 +13,7 @@ use esker_logical_expr::function::{
 use esker_logical_expr::{Expr, SortKey, col};
 use esker_logical_plan::{
     Aggregate, Distinct, Filter, FilterPushdown, Join, JoinType, Limit, LogicalPlan, Projection,
-    Scan, ScanRequest, Sort, SourceProperties, TableScan, TableSource, Union,
+    Scan, ScanRequest, Sort, SourceProperties, TableScan, TableSource, Union, Unnest,
 };
 
 use crate::{Analyzer, Optimizer, OptimizerRule};
@@ -191,6 +191,26 @@ pub(crate) fn sort(input: LogicalPlan, keys: impl IntoIterator<Item = SortKey>) 
 pub(crate) fn distinct(input: LogicalPlan, on: &[&str]) -> LogicalPlan {
     let on = (!on.is_empty()).then(|| on.iter().map(|name| col(*name)).collect());
     LogicalPlan::Distinct(Distinct::try_new(on, input).unwrap())
+}
+
+/// A scan of `t` with a number `a` and lists `l` and `m`, and one row for each value of these.
+pub(crate) fn unnest(lists: &[&str]) -> LogicalPlan {
+    unnest_of(with_lists(), lists)
+}
+
+/// One row for each value of these lists.
+pub(crate) fn unnest_of(input: LogicalPlan, lists: &[&str]) -> LogicalPlan {
+    let lists = lists.iter().map(|name| col(*name));
+    LogicalPlan::Unnest(Unnest::try_new(lists, input).unwrap())
+}
+
+/// A scan of `t` with a number `a` and lists `l` and `m`.
+pub(crate) fn with_lists() -> LogicalPlan {
+    let list = DataType::new_list(DataType::Int64, true);
+    let fields = [("a", DataType::Int64), ("l", list.clone()), ("m", list)];
+    let fields = fields.map(|(name, data_type)| Field::new(name, data_type, true));
+    let schema = fields.into_iter().collect();
+    mock("t", schema, |_| FilterPushdown::Unsupported, None)
 }
 
 /// The analyzed plan's text after one rule alone, which must come to rest.

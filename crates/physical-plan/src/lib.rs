@@ -31,7 +31,7 @@ mod query;
 pub use operators::{
     CheckSortedExec, Delivery, DistinctExec, EmptySource, EquiKeys, FilterExec, HashAggregateExec,
     HashJoinExec, JoinSpec, LimitExec, NestedLoopJoinExec, ProjectionExec, ResultSink, ScanExec,
-    ScanOptions, SharedExec, SortExec, SortSpec, TopKExec, WriteExec,
+    ScanOptions, SharedExec, SortExec, SortSpec, TopKExec, UnnestExec, WriteExec,
 };
 pub use pipeline::{Operator, Sink, Source, build_pipelines, run_pipelines};
 pub use plan::{PhysicalChild, PhysicalPlan, Role, SharedPlan};

@@ -19,12 +19,15 @@ use std::sync::Arc;
 
 use esker_datatypes::{Error, Result, Schema};
 use esker_logical_expr::{Expr, columns_of, tree};
-use esker_logical_plan::{Extension, Filter, Limit, LogicalPlan, Projection, Scan, ScanFilter};
+use esker_logical_plan::{
+    Extension, Filter, Limit, LogicalPlan, PlanNode, Projection, Scan, ScanFilter, Unnest,
+};
 
 use crate::explain::positional;
 use crate::expression::{CompiledPredicate, Program};
 use crate::operators::{
     EmptySource, FilterExec, GroupingOptions, LimitExec, ProjectionExec, ScanExec, ScanOptions,
+    UnnestExec,
 };
 use crate::plan::{Lineage, PhysicalPlan, Role};
 use shared::SharedPlans;
@@ -159,6 +162,7 @@ impl Planner {
                 }
                 limit_exec(limit)
             }
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest, input_schema(&inputs)?),
             LogicalPlan::Union(_) => ("UnionExec", String::new(), Role::Union),
             LogicalPlan::Shared(node) => return shared.read(node, id, inputs),
             LogicalPlan::Extension(extension) => {
@@ -239,6 +243,20 @@ impl Planner {
             .map(|e| positional(e, input).to_string())
             .collect();
         Ok(("ProjectionExec", texts.join(", "), role))
+    }
+
+    fn unnest(&self, unnest: &Unnest, input: &Schema) -> Named {
+        let positions = unnest.positions().into_iter();
+        let lists = positions.filter_map(|at| {
+            let value = unnest.schema().field(at)?;
+            Some((at, value.data_type().clone()))
+        });
+        let role = Role::Operator(Arc::new(UnnestExec::new(lists.collect(), self.batch_size)));
+        let columns = unnest.columns().iter();
+        let texts: Vec<String> = columns
+            .map(|column| positional(column, input).to_string())
+            .collect();
+        ("UnnestExec", texts.join(", "), role)
     }
 
     /// How groups are formed.

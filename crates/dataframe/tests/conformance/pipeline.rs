@@ -73,6 +73,7 @@ pub(crate) fn build(
             }
             ("sort", [columns, ascending @ ..]) => verbs::sort(&frame, columns, ascending)?,
             ("unique", [columns, sorted @ ..]) => verbs::unique(&frame, columns, sorted)?,
+            ("explode", [column]) => frame.explode([text(column)?]),
             ("union", [table]) => match open(text(table)?)? {
                 Ok(other) => frame.union(&other),
                 Err(error) => return Ok(Err(error)),

@@ -11,6 +11,7 @@ mod analyze;
 mod deep;
 mod errors;
 mod kquery;
+mod lists;
 mod parquet;
 mod relations;
 mod semantics;

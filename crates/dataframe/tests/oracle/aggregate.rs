@@ -30,6 +30,7 @@ pub(super) fn aggregate(
         AggFn::Count(nulls) | AggFn::NUnique(nulls) => nulls,
         AggFn::First(ignores) | AggFn::Last(ignores) => !ignores,
         AggFn::Len | AggFn::Sum | AggFn::Min | AggFn::Max | AggFn::Mean => false,
+        AggFn::Var | AggFn::Std | AggFn::Quantile(_) => false,
     };
     values.retain(|(_, value)| keeps_nulls || !value.is_null());
     let plain = || values.iter().map(|(_, value)| value);
@@ -48,6 +49,54 @@ pub(super) fn aggregate(
             Some(sum) => Value::Float(sum.to_float() / values.len() as f64),
             None => Value::Null,
         },
+        AggFn::Var => variance(plain())?.map_or(Value::Null, Value::Float),
+        AggFn::Std => variance(plain())?.map_or(Value::Null, |var| Value::Float(var.sqrt())),
+        AggFn::Quantile(share) => {
+            let mut sorted: Vec<&Value> = plain().collect();
+            sorted.sort();
+            quantile(&sorted, f64::from(share) / 100.0).map_or(Value::Null, Value::Float)
+        }
+    })
+}
+
+/// The variance of a sample, in two passes over the distances from the first value; NaN unless it
+/// is a number.
+fn variance<'a>(values: impl Iterator<Item = &'a Value>) -> Result<Option<f64>, Stop> {
+    let mut values: Vec<f64> = values.map(Value::to_float).collect();
+    let count = values.len() as f64;
+    if values.len() < 2 {
+        return Ok(None);
+    }
+    if values.iter().any(|value| !value.is_finite()) {
+        return Ok(Some(f64::NAN));
+    }
+    let greatest = values
+        .iter()
+        .fold(0.0, |most: f64, value| most.max(value.abs()));
+    let first = values.first().copied().unwrap_or_default();
+    values.iter_mut().for_each(|value| *value -= first);
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    let variance = squares / (count - 1.0);
+    // Few digits are left of values that hardly differ, and none beyond the greatest float.
+    let cancelled = variance > 0.0 && variance.sqrt() < 1e-5 * greatest;
+    match variance < 1e300 && !cancelled {
+        true => Ok(Some(variance)),
+        false => Err(Stop::Ambiguous),
+    }
+}
+
+/// The value between those around the place that a share of all values is below.
+fn quantile(sorted: &[&Value], share: f64) -> Option<f64> {
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let low = sorted.get(place.floor() as usize)?.to_float();
+    let high = sorted.get(place.ceil() as usize)?.to_float();
+    let part = place.fract();
+    Some(match high - low {
+        _ if part == 0.0 => low,
+        0.0 => low,
+        distance if distance.is_finite() => low + distance * part,
+        _ => low * (1.0 - part) + high * part,
     })
 }
 

@@ -103,6 +103,12 @@ pub(crate) enum AggFn {
     Min,
     Max,
     Mean,
+    /// Of a sample.
+    Var,
+    /// Of a sample.
+    Std,
+    /// In hundredths.
+    Quantile(u8),
     /// Whether nulls count.
     Count(bool),
     /// Whether null counts as a value.

@@ -368,6 +368,10 @@ fn aggregate(function: AggFn, arg: Option<Typed>) -> Result<Typed, Stop> {
             number()?;
             (Type::Float64, approximate || own.is_decimal())
         }
+        AggFn::Var | AggFn::Std | AggFn::Quantile(_) => {
+            number()?;
+            (Type::Float64, true)
+        }
         AggFn::Min | AggFn::Max | AggFn::First(_) | AggFn::Last(_) => (own, approximate),
         AggFn::Count(_) => (Type::INT64, false),
         AggFn::NUnique(_) => {

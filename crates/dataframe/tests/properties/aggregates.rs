@@ -17,13 +17,16 @@ fn aggregates(data_type: Type) -> Vec<(String, Expr)> {
         AggFn::Last(false),
         AggFn::Last(true),
     ];
+    if data_type.is_number() {
+        functions.extend([0, 25, 50, 99].map(AggFn::Quantile));
+    }
     let sums = match data_type {
         // Extremes add up to more than there is room for: their sums are for a test of their own.
         Type::Int { bits: 64, .. } | Type::Decimal(..) => data_type == Type::Decimal(5, 2),
         other => other.is_number(),
     };
     if sums {
-        functions.extend([AggFn::Sum, AggFn::Mean]);
+        functions.extend([AggFn::Sum, AggFn::Mean, AggFn::Var, AggFn::Std]);
     }
     let named = functions.into_iter().enumerate().map(|(at, function)| {
         let agg = Expr::agg(function, Expr::col("x"));

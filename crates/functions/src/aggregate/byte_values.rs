@@ -47,6 +47,11 @@ impl ByteValues {
         grow(&mut self.views, n_groups, 0);
     }
 
+    /// How many groups there are.
+    pub(super) fn len(&self) -> usize {
+        self.views.len()
+    }
+
     /// How a value compares with the group's.
     #[inline]
     pub(super) fn order(&self, new: &[u8], group: usize) -> Ordering {
@@ -56,6 +61,13 @@ impl ByteValues {
         prefix(new)
             .cmp(&old)
             .then_with(|| with_value(view, &self.arena, |old| new.cmp(old)))
+    }
+
+    /// How the values of two groups compare.
+    pub(super) fn order_of(&self, left: usize, right: usize) -> Ordering {
+        with_value(self.views[left], &self.arena, |left| {
+            self.order(left, right)
+        })
     }
 
     /// Sets the group's value.
@@ -115,7 +127,16 @@ impl ByteValues {
         nulls: Option<NullBuffer>,
         out: &DataType,
     ) -> Result<ArrayRef> {
-        let views = &self.views[groups];
+        self.array(&self.views[groups], nulls, out)
+    }
+
+    /// Those values, by the numbers of their groups.
+    pub(super) fn array_of(&self, groups: &[u32], out: &DataType) -> Result<ArrayRef> {
+        let views = groups.iter().map(|&group| self.views[group as usize]);
+        self.array(&views.collect::<Vec<_>>(), None, out)
+    }
+
+    fn array(&self, views: &[u128], nulls: Option<NullBuffer>, out: &DataType) -> Result<ArrayRef> {
         let DataType::FixedSizeBinary(width) = out else {
             return view_array(views, &self.arena, nulls, out);
         };

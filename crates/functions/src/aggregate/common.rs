@@ -6,10 +6,13 @@
 )]
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, PrimitiveArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::ArrowPrimitiveType;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, LargeListArray, PrimitiveArray,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::{ArrowPrimitiveType, Field};
 use esker_datatypes::{
     Buffers, Column, DataType, Encoding, Error, Result, ScalarValue, Selection, is_string,
     value_type,
@@ -129,17 +132,58 @@ pub(super) fn primitive<T: ArrowPrimitiveType>(
     data_type: &DataType,
 ) -> ArrayRef {
     let array = PrimitiveArray::<T>::new(values.to_vec().into(), nulls);
-    std::sync::Arc::new(array.with_data_type(data_type.clone()))
+    Arc::new(array.with_data_type(data_type.clone()))
 }
 
 /// A column of counts.
 pub(super) fn counts_column(counts: &[i64]) -> Column {
-    Column::flat(std::sync::Arc::new(Int64Array::from(counts.to_vec())))
+    Column::flat(Arc::new(Int64Array::from(counts.to_vec())))
 }
 
 /// A column of flags.
 pub(super) fn flags_column(flags: &[bool]) -> Column {
-    Column::flat(std::sync::Arc::new(BooleanArray::from(flags.to_vec())))
+    Column::flat(Arc::new(BooleanArray::from(flags.to_vec())))
+}
+
+/// A column of lists, none of them null, with these items.
+pub(super) fn list_column(offsets: OffsetBuffer<i64>, items: ArrayRef) -> Result<Column> {
+    let field = Arc::new(Field::new_list_field(items.data_type().clone(), false));
+    let lists = LargeListArray::try_new(field, offsets, items, None)?;
+    Ok(Column::flat(Arc::new(lists)))
+}
+
+/// Where the items of such lists begin and end, one a group, and the items: of a slice its own only.
+pub(super) fn list_items(lists: &Column, groups: &[u32]) -> Result<(OffsetBuffer<i64>, ArrayRef)> {
+    let lists = lists.to_flat();
+    let (Some(lists), true) = (lists.as_list_opt::<i64>(), groups.len() == lists.len()) else {
+        return Err(Error::internal("merging something that is no list a group"));
+    };
+    let offsets = lists.offsets();
+    let (first, last) = (offsets.first() as usize, offsets.last() as usize);
+    Ok((offsets.clone(), lists.values().slice(first, last - first)))
+}
+
+/// Where the items of lists with these numbers of them begin, and the end.
+pub(super) fn offsets_of(counts: &[i64]) -> OffsetBuffer<i64> {
+    OffsetBuffer::from_lengths(counts.iter().map(|&count| count as usize))
+}
+
+/// Calls with each group and its items, which lie from one offset to the next; the first offset is
+/// that of the first item.
+pub(super) fn each_list<T>(
+    groups: &[u32],
+    offsets: &[i64],
+    items: &[T],
+    mut call: impl FnMut(usize, &[T]) -> Result<()>,
+) -> Result<()> {
+    let first = offsets.first().copied().unwrap_or(0);
+    let lists = offsets.windows(2).zip(groups);
+    lists
+        .filter(|(ends, _)| ends[0] < ends[1])
+        .try_for_each(|(ends, &group)| {
+            let items = &items[(ends[0] - first) as usize..(ends[1] - first) as usize];
+            call(group as usize, items)
+        })
 }
 
 /// The array as one of this type.

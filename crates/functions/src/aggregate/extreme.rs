@@ -193,13 +193,13 @@ fn less<N: PartialOrd + Copy>(left: N, right: N) -> bool {
 }
 
 #[inline]
-fn better<const MAX: bool, N: PartialOrd + Copy>(new: N, old: N) -> bool {
+pub(super) fn better<const MAX: bool, N: PartialOrd + Copy>(new: N, old: N) -> bool {
     if MAX { less(old, new) } else { less(new, old) }
 }
 
 /// What no value is better than: the first value need not be told from the others.
 #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-fn worst<const MAX: bool, N: ArrowNativeTypeOp>() -> N {
+pub(super) fn worst<const MAX: bool, N: ArrowNativeTypeOp>() -> N {
     let nan = N::MAX_TOTAL_ORDER;
     match (MAX, nan != nan) {
         (false, _) => N::MAX_TOTAL_ORDER,

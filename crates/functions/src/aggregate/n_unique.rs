@@ -8,15 +8,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray};
-use arrow::datatypes::Field;
+use arrow::array::{AsArray, Int64Array};
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection, value_type};
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
 use esker_logical_expr::{Expr, IntoExpr};
 
-use super::common::{bytes_of, check_range, columns, flags_column, grow, only, states_of_rows};
+use super::common::{
+    bytes_of, check_range, columns, flags_column, grow, list_column, list_items, only,
+    states_of_rows,
+};
 use super::count::Count;
 use super::distinct::{ValueSets, sets_of};
 use super::rows::for_each_null;
@@ -134,19 +136,8 @@ impl GroupsAccumulator for UniqueGroups {
     fn merge(&mut self, groups: &[u32], n_groups: usize, state: &[Column]) -> Result<()> {
         let [lists, flags] = columns(state)?;
         self.resize(n_groups);
-        let lists = lists.to_flat();
-        let (Some(lists), true) = (lists.as_list_opt::<i64>(), groups.len() == lists.len()) else {
-            return Err(Error::internal(
-                "merging something that is no list of values",
-            ));
-        };
-        let offsets = lists.value_offsets();
-        if let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) {
-            // Of a slice its own items only.
-            let (first, len) = (first as usize, (last - first) as usize);
-            let items = lists.values().slice(first, len);
-            self.sets.add_items(groups, offsets, &items)?;
-        }
+        let (offsets, items) = list_items(lists, groups)?;
+        self.sets.add_items(groups, &offsets, &items)?;
         if let Some(nulls) = &mut self.nulls {
             let flags = flags.to_flat();
             let Some(flags) = flags.as_boolean_opt() else {
@@ -162,13 +153,11 @@ impl GroupsAccumulator for UniqueGroups {
     fn state(&self, groups: Range<usize>) -> Result<Vec<Column>> {
         check_range(&groups, self.sets.len())?;
         let (offsets, items) = self.sets.items(groups.clone())?;
-        let field = Arc::new(Field::new_list_field(items.data_type().clone(), false));
-        let lists: ArrayRef = Arc::new(LargeListArray::try_new(field, offsets, items, None)?);
         let flags = match &self.nulls {
             Some(nulls) => flags_column(&nulls[groups]),
             None => Column::constant(false.into(), groups.len()),
         };
-        Ok(vec![Column::flat(lists), flags])
+        Ok(vec![list_column(offsets, items)?, flags])
     }
 
     fn finish(&self, groups: Range<usize>) -> Result<Column> {

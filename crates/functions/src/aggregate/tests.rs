@@ -2,6 +2,7 @@
 //! batches in any order, partitions that are merged, and rows turned into states.
 
 mod oracle;
+mod spread;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator};
 use proptest::prelude::*;
 
 use self::oracle::{Plain, Row, expected, pool, types};
-use super::{Count, First, Last, NUnique, functions, len, max, mean, min, sum};
+use super::{
+    Count, First, Last, NUnique, Std, Var, functions, len, max, mean, min, quantile, sum, top_k,
+};
 
 /// A batch: which values its rows hold, how they are encoded, which rows count, and their groups.
 #[derive(Clone, Debug)]
@@ -120,12 +123,19 @@ fn recipes() -> impl Strategy<Value = Vec<Recipe>> {
     })
 }
 
+/// How many arguments a function takes.
+fn args_of(function: &dyn AggregateFunction) -> usize {
+    match function.name() {
+        "len" => 0,
+        "corr" => 2,
+        _ => 1,
+    }
+}
+
 /// The arguments of a batch, as whoever runs the function passes them.
 fn arguments(function: &dyn AggregateFunction, column: Column, positions: Vec<u64>) -> Vec<Column> {
     let mut values = Vec::new();
-    if function.name() != "len" {
-        values.push(column);
-    }
+    values.extend(vec![column; args_of(function)]);
     if function.properties().order_sensitive {
         values.push(Column::flat(Arc::new(UInt64Array::from(positions))));
     }
@@ -152,10 +162,7 @@ fn pieces(n_groups: usize) -> impl Iterator<Item = Range<usize>> {
 /// The only caller of the accumulators: all ways to the result agree with the oracle.
 fn check(function: &dyn AggregateFunction, data_type: &DataType, batches: &[Recipe]) {
     let pool = pool(data_type);
-    let args: Vec<DataType> = match function.name() {
-        "len" => vec![],
-        _ => vec![data_type.clone()],
-    };
+    let args = vec![data_type.clone(); args_of(function)];
     let out = function.return_type(&args).unwrap();
     let used = batches.iter().flat_map(|b| &b.groups).max();
     // One group more than there are rows for.
@@ -296,6 +303,15 @@ fn with_options() -> Vec<Arc<dyn AggregateFunction>> {
     let mut all = functions();
     all.push(Arc::new(Count::new().nulls(true)));
     all.push(Arc::new(NUnique::new().nulls(true)));
+    all.push(Arc::new(Var::new().ddof(0)));
+    all.push(Arc::new(Std::new().ddof(3)));
+    for count in [2, 3, 100] {
+        all.push(Arc::new(top_k::TopK::<true> { count }));
+        all.push(Arc::new(top_k::TopK::<false> { count }));
+    }
+    for share in [0.0, 0.3, 1.0] {
+        all.push(Arc::new(quantile::Quantile { share }));
+    }
     all.push(Arc::new(First::new().ignore_nulls(true)));
     all.push(Arc::new(Last::new().ignore_nulls(true)));
     all
@@ -303,10 +319,7 @@ fn with_options() -> Vec<Arc<dyn AggregateFunction>> {
 
 /// Whether the function takes the type.
 fn takes(function: &dyn AggregateFunction, data_type: &DataType) -> bool {
-    let args = match function.name() {
-        "len" => vec![],
-        _ => vec![data_type.clone()],
-    };
+    let args = vec![data_type.clone(); args_of(function)];
     function.return_type(&args).is_ok() && function.accumulator(&args).is_ok()
 }
 
@@ -334,13 +347,13 @@ fn types_that_are_taken() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let all = "sum min max mean count len n_unique first last";
+    let all = "sum min max mean var std corr median quantile top_k bottom_k count len n_unique first last";
     for data_type in types() {
         let want = match &data_type {
             t if t.is_numeric() => all,
             DataType::List(_) => "count len first last",
             DataType::Null => "count len n_unique first last",
-            _ => "min max count len n_unique first last",
+            _ => "min max top_k bottom_k count len n_unique first last",
         };
         assert_eq!(names(&data_type), want, "{data_type}");
     }
@@ -668,18 +681,15 @@ fn misuse_is_an_error() {
     let values = [Column::flat(Arc::new(Int64Array::from(vec![1, 2])))];
     let all = Selection::all(2);
     for function in functions() {
-        let args = match function.name() {
-            "len" => vec![],
-            _ => vec![DataType::Int64],
-        };
+        let args = vec![DataType::Int64; args_of(function.as_ref())];
         let mut groups = function.accumulator(&args).unwrap();
         check(groups.finish(0..1).map(drop));
         check(groups.state(0..1).map(drop));
         check(groups.reset(0..1));
         let buffers = &mut Buffers::default();
         // Too few groups; for `first` and `last` the positions are missing, too.
-        let columns = &values[..args.len()];
-        check(groups.update(&[0], 1, columns, &all, buffers));
+        let columns = vec![values[0].clone(); args.len()];
+        check(groups.update(&[0], 1, &columns, &all, buffers));
         check(groups.merge(&[0], 1, &[]));
     }
     assert!(matches!(len().to_string().as_str(), "LEN()"));

@@ -1,9 +1,9 @@
 //! Aggregate functions: one value a group.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::fmt::Debug;
 use std::ops::Range;
+use std::sync::Arc;
 
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 

@@ -12,6 +12,7 @@ mod scan;
 mod shared;
 mod sort;
 mod union;
+mod unnest;
 
 pub use aggregate::{Aggregate, AggregateOptions, aggregate_plan};
 pub use distinct::Distinct;
@@ -25,6 +26,7 @@ pub use scan::{PushedFilter, Scan};
 pub use shared::Shared;
 pub use sort::Sort;
 pub use union::Union;
+pub use unnest::Unnest;
 
 use std::fmt;
 

@@ -182,7 +182,8 @@ fn estimate(node: &LogicalPlan, inputs: &[Estimate], columns: &Columns) -> Estim
             }
             input().filtered(selectivity(&terms, columns))
         }
-        LogicalPlan::Projection(_) => input(),
+        // At least as many rows: nobody knows how long lists are.
+        LogicalPlan::Projection(_) | LogicalPlan::Unnest(_) => input(),
         LogicalPlan::Sort(sort) => input().with_rows(at_most(input().rows, sort.fetch())),
         LogicalPlan::Limit(limit) => {
             let skipped = |rows: f64| (rows - limit.offset() as f64).max(0.0);

@@ -44,6 +44,7 @@ impl OptimizerRule for ChooseBuildSide {
                 | LogicalPlan::Sort(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Distinct(_)
+                | LogicalPlan::Unnest(_)
                 | LogicalPlan::Union(_)
                 | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => Transformed::no(node),

@@ -55,6 +55,7 @@ impl OptimizerRule for DelaySemiJoins {
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Unnest(_)
                 | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => None,
             };

@@ -45,6 +45,7 @@ impl OptimizerRule for DropNoops {
                 | LogicalPlan::Join(_)
                 | LogicalPlan::Sort(_)
                 | LogicalPlan::Distinct(_)
+                | LogicalPlan::Unnest(_)
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Union(_)
                 | LogicalPlan::Shared(_)

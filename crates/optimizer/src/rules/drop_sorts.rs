@@ -63,7 +63,9 @@ fn visit(plan: LogicalPlan, wanted: Wanted) -> Result<Visited<Wanted>> {
         }
     }
     let inputs = match &node {
-        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => vec![wanted],
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Unnest(_) => {
+            vec![wanted]
+        }
         LogicalPlan::Union(union) => vec![wanted; union.inputs().len()],
         LogicalPlan::Aggregate(aggregate) if aggregate.sorted() => vec![Wanted::Claimed],
         LogicalPlan::Aggregate(aggregate) => {
@@ -137,6 +139,7 @@ mod tests {
     use super::*;
     use crate::test_util::{
         aggregate, apply, distinct, filter, first, join, limit, project, scan, side, sort, union,
+        unnest_of, with_lists,
     };
     use esker_logical_expr::col;
     use esker_logical_expr::test_util::total;
@@ -177,6 +180,17 @@ mod tests {
                     Projection: #a, #b, #f
                         Scan: t; projection=None
         ");
+    }
+
+    #[test]
+    fn values_of_lists_come_in_the_order_of_their_rows() {
+        let exploded = || unnest_of(sort(with_lists(), [col("a").asc()]), &["l"]);
+        assert!(has_sort(exploded()));
+        assert!(!has_sort(aggregate(
+            exploded(),
+            [col("a")],
+            [total(col("l"))]
+        )));
     }
 
     #[test]

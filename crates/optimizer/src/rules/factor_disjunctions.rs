@@ -54,6 +54,7 @@ impl OptimizerRule for FactorDisjunctions {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Distinct(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Union(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),

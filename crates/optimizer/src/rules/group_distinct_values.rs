@@ -40,6 +40,7 @@ impl OptimizerRule for GroupDistinctValues {
                 | LogicalPlan::Limit(_)
                 | LogicalPlan::Distinct(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Unnest(_)
                 | LogicalPlan::Shared(_)
                 | LogicalPlan::Extension(_) => None,
             };

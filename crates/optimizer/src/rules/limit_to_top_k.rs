@@ -35,6 +35,7 @@ impl OptimizerRule for LimitToTopK {
             | LogicalPlan::Join(_)
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Union(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),

@@ -42,6 +42,7 @@ impl OptimizerRule for MergeProjections {
             | LogicalPlan::Join(_)
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Union(_)
             | LogicalPlan::Shared(_)

@@ -34,6 +34,7 @@ impl OptimizerRule for MergeUnions {
             | LogicalPlan::Join(_)
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),

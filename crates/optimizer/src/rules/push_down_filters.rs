@@ -17,7 +17,8 @@ use crate::rule::OptimizerRule;
 /// columns and keys replaced by what computes them), full sorts and `Distinct`, into each input of a
 /// union, into the inputs of joins, and into scans whose source takes them; filters of one call that
 /// meet become one. A limit stops them, a sort of which only the first rows are wanted, and an
-/// aggregation without keys, which gives a row for no rows.
+/// aggregation without keys, which gives a row for no rows. What is not about the values of an
+/// unnested list goes below it.
 ///
 /// Through an aggregation goes what is about its keys only, through `Distinct` what is about the
 /// columns in which rows must differ; and only if it cannot tell values apart that are equal there
@@ -124,6 +125,7 @@ fn push(plan: LogicalPlan, from_above: Vec<Conjunct>) -> Result<Visited<Vec<Conj
         LogicalPlan::Join(join) => join::into_join(join, pending)?,
         LogicalPlan::Sort(sort) => through::through_sort(sort, pending)?,
         LogicalPlan::Distinct(distinct) => through::through_distinct(distinct, pending)?,
+        LogicalPlan::Unnest(unnest) => through::through_unnest(unnest, pending)?,
         LogicalPlan::Union(union) => through::into_union(union, pending)?,
         // The rows behind a limit depend on those before it; others read a shared relation too; an
         // extension is unknown.

@@ -10,7 +10,7 @@ use crate::rule::OptimizerRule;
 /// own, and tells scans how many rows are wanted. A filter stops a limit.
 ///
 /// Of a left join each left row makes at least one row, and of a right join each right row: that
-/// side gets a limit of its own. Not the right side when the order is promised, for there the rows
+/// side gets a limit of its own, and so does the input of an unnested list. Not the right side when the order is promised, for there the rows
 /// come in the order of the left ones. Other joins, an aggregation, a sort and `Distinct` stop a
 /// limit.
 ///
@@ -46,6 +46,7 @@ impl OptimizerRule for PushDownLimits {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => Ok(Transformed::no(node)),
         })
@@ -105,6 +106,15 @@ fn push(limit: Limit) -> Result<Transformed<LogicalPlan>> {
             }
             None => Transformed::no(LogicalPlan::Limit(original)),
         },
+        LogicalPlan::Unnest(unnest) => {
+            match needed.and_then(|n| limited(unnest.input(), n, origin)) {
+                Some(input) => {
+                    let unnest = LogicalPlan::Unnest(unnest).with_inputs([input])?;
+                    Transformed::yes(over(offset, fetch, unnest, origin))
+                }
+                None => Transformed::no(LogicalPlan::Limit(original)),
+            }
+        }
         LogicalPlan::Filter(_)
         | LogicalPlan::Aggregate(_)
         | LogicalPlan::Sort(_)
@@ -131,6 +141,7 @@ fn nothing(limit: Limit) -> Result<Transformed<LogicalPlan>> {
             | LogicalPlan::Join(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => break,
         };
@@ -139,7 +150,10 @@ fn nothing(limit: Limit) -> Result<Transformed<LogicalPlan>> {
     let none_of =
         |input: &PlanChild| PlanChild::new(over(0, Some(0), LogicalPlan::clone(input), origin));
     Ok(match &*input {
-        LogicalPlan::Projection(_) | LogicalPlan::Join(_) | LogicalPlan::Union(_) => {
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Join(_)
+        | LogicalPlan::Union(_)
+        | LogicalPlan::Unnest(_) => {
             let below = input.inputs().into_iter().map(none_of);
             Transformed::yes(LogicalPlan::clone(&input).with_inputs(below)?)
         }
@@ -168,13 +182,16 @@ fn nothing(limit: Limit) -> Result<Transformed<LogicalPlan>> {
     })
 }
 
+/// An input with a limit over it; `None` when it could not give more.
+fn limited(input: &PlanChild, rows: u64, origin: Option<Origin>) -> Option<PlanChild> {
+    let more = !gives_at_most(input, rows);
+    more.then(|| PlanChild::new(over(0, Some(rows), LogicalPlan::clone(input), origin)))
+}
+
 /// The inputs of a join, that with a limit over it of which each row makes at least one; `None` when
 /// there is none, or it could not give more.
 fn limit_side(join: &Join, rows: u64, origin: Option<Origin>) -> Option<[PlanChild; 2]> {
-    let limited = |side: &PlanChild| {
-        let more = !gives_at_most(side, rows);
-        more.then(|| PlanChild::new(over(0, Some(rows), LogicalPlan::clone(side), origin)))
-    };
+    let limited = |side: &PlanChild| limited(side, rows, origin);
     let (left, right) = (join.left().clone(), join.right().clone());
     match join.join_type() {
         JoinType::Left => Some([limited(&left)?, right]),
@@ -243,6 +260,7 @@ fn gives_at_most(plan: &LogicalPlan, rows: u64) -> bool {
             LogicalPlan::Scan(_)
             | LogicalPlan::Join(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => {
                 return false;

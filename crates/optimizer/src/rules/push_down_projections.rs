@@ -123,6 +123,11 @@ fn prune(plan: LogicalPlan, used: Used, shared: &shared::Positions) -> Result<Vi
             };
             (LogicalPlan::Distinct(distinct), vec![used], false)
         }
+        // Rows are repeated. A list is used even when its values are not: it says how often.
+        LogicalPlan::Unnest(unnest) => {
+            let used = Used::these(ids, Surplus::Dropped).and_by(unnest.columns())?;
+            (LogicalPlan::Unnest(unnest), vec![used], false)
+        }
         LogicalPlan::Limit(limit) => {
             let used = Used::these(ids, surplus);
             (LogicalPlan::Limit(limit), vec![used], false)
@@ -182,6 +187,7 @@ fn is_join_below_filters(plan: &LogicalPlan) -> bool {
             | LogicalPlan::Aggregate(_)
             | LogicalPlan::Sort(_)
             | LogicalPlan::Distinct(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Union(_)
             | LogicalPlan::Shared(_)
             | LogicalPlan::Extension(_) => return false,

@@ -82,6 +82,7 @@ fn visit(
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
+        | LogicalPlan::Unnest(_)
         | LogicalPlan::Union(_)
         | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => (false, false),

@@ -102,6 +102,7 @@ fn visit(plan: LogicalPlan, known: Vec<Known>) -> Result<Visited<Vec<Known>>> {
         // A column that is there below too was passed on, or is a key.
         LogicalPlan::Projection(ref projection) => about(projection.input().schema(), known),
         LogicalPlan::Aggregate(ref aggregate) => about(aggregate.input().schema(), known),
+        LogicalPlan::Unnest(ref unnest) => about(unnest.input().schema(), known),
         LogicalPlan::Distinct(ref distinct) => {
             let keys = distinct.key_ids();
             let of_keys = |known: &Known| known.columns.iter().all(|id| keys.contains(id));

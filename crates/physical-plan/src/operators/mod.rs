@@ -15,6 +15,7 @@ mod shared;
 mod slots;
 mod sort;
 mod sorted;
+mod unnest;
 mod write;
 
 pub use aggregate::HashAggregateExec;
@@ -32,4 +33,5 @@ pub use scan::{ScanExec, ScanOptions};
 pub use shared::SharedExec;
 pub use sort::{SortExec, SortSpec, TopKExec};
 pub use sorted::CheckSortedExec;
+pub use unnest::UnnestExec;
 pub use write::WriteExec;

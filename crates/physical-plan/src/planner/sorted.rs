@@ -51,6 +51,7 @@ fn claims(node: &LogicalPlan) -> Vec<Vec<Expr>> {
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
         | LogicalPlan::Union(_)
+        | LogicalPlan::Unnest(_)
         | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => Vec::new(),
     }

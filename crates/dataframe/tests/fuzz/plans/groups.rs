@@ -105,11 +105,15 @@ impl Grower<'_> {
 
     pub(super) fn single_aggregate(&mut self, columns: &[Column]) -> Expr {
         let flag = self.random.chance(50);
+        let share = *self.random.pick(&[0, 25, 50, 50, 99]);
         let function = *self.random.pick(&[
             AggFn::Len,
             AggFn::Sum,
             AggFn::Sum,
             AggFn::Mean,
+            AggFn::Var,
+            AggFn::Std,
+            AggFn::Quantile(share),
             AggFn::Min,
             AggFn::Max,
             AggFn::Count(flag),
@@ -120,7 +124,7 @@ impl Grower<'_> {
         let depth = usize::from(self.random.chance(30));
         match function {
             AggFn::Len => Expr::Agg(AggFn::Len, None),
-            AggFn::Sum | AggFn::Mean => {
+            AggFn::Sum | AggFn::Mean | AggFn::Var | AggFn::Std | AggFn::Quantile(_) => {
                 let classes = [Class::Int, Class::Float, Class::Decimal];
                 let class = *self.random.pick(&classes);
                 Expr::agg(function, self.exprs(columns).expr(class, depth))

@@ -9,10 +9,10 @@ use arrow::compute;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 use esker_kernels::hash_table::GroupTable;
 
-use super::super::common::bytes_of;
+use super::super::common::{bytes_of, each_list, offsets_of};
 use super::super::rows::{distinct_pairs, keep, same_rows};
 use super::ValueSets;
-use super::sets::{GroupSets, each_list, offsets_of};
+use super::sets::GroupSets;
 
 /// Sets of values that a word does not hold. However many groups have a value, it is kept once.
 pub(super) struct InternedSets {

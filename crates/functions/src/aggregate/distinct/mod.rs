@@ -2,12 +2,11 @@
 //!
 //! Values become words: those of up to 64 bits as they are, in 32 bits as long as they fit
 //! (`words.rs`); others by a table that numbers them (`interned.rs`). Each group has a set of words
-//! (`sets.rs`), a list or a table (`shapes.rs`), in memory that all groups share (`slots.rs`).
+//! (`sets.rs`), a list or a table (`shapes.rs`), in memory that all groups share (`../slots.rs`).
 
 mod interned;
 mod sets;
 mod shapes;
-mod slots;
 mod words;
 
 use std::ops::Range;

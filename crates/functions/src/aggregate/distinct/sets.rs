@@ -13,15 +13,14 @@
 
 use std::ops::Range;
 
-use arrow::buffer::OffsetBuffer;
 use esker_datatypes::{Error, Result};
 
 use super::super::common::{bytes_of, grow};
+use super::super::slots::Slots;
 use super::shapes::{
     GOLDEN, LIST, LIST_CLASS, Word, class_of, copy_list, find, list_class, list_has, most_of,
     place, table_class, write_list, write_table,
 };
-use super::slots::Slots;
 
 /// So many rows are looked at before the first of them is entered.
 const ROWS: usize = 64;
@@ -463,29 +462,6 @@ impl<W: Word> GroupSets<W> {
             None => {}
         }
     }
-}
-
-/// Where the items of sets with these numbers of them begin, and the end.
-pub(super) fn offsets_of(counts: &[i64]) -> OffsetBuffer<i64> {
-    OffsetBuffer::from_lengths(counts.iter().map(|&count| count as usize))
-}
-
-/// Calls with each group and its items, which lie from one offset to the next; the first offset is
-/// that of the first item.
-pub(super) fn each_list<T>(
-    groups: &[u32],
-    offsets: &[i64],
-    items: &[T],
-    mut call: impl FnMut(usize, &[T]) -> Result<()>,
-) -> Result<()> {
-    let first = offsets.first().copied().unwrap_or(0);
-    let lists = offsets.windows(2).zip(groups);
-    lists
-        .filter(|(ends, _)| ends[0] < ends[1])
-        .try_for_each(|(ends, &group)| {
-            let items = &items[(ends[0] - first) as usize..(ends[1] - first) as usize];
-            call(group as usize, items)
-        })
 }
 
 #[cfg(test)]

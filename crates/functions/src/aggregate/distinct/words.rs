@@ -9,10 +9,10 @@ use arrow::datatypes::UInt64Type;
 use esker_datatypes::{Buffers, Column, Error, Result, Selection};
 use esker_kernels::value::{Fixed, Key, Value};
 
-use super::super::common::{bytes_of, typed};
+use super::super::common::{bytes_of, each_list, offsets_of, typed};
 use super::super::rows::{Rows, with_distinct, with_valid};
 use super::ValueSets;
-use super::sets::{GroupSets, each_list, offsets_of};
+use super::sets::GroupSets;
 
 /// Writes the words of rows.
 pub(super) type ToWords = fn(&Rows<'_>, &mut Vec<u64>) -> Result<()>;

@@ -8,7 +8,7 @@ use esker_logical_expr::{Expr, col, lit};
 use esker_logical_plan::FilterPushdown;
 
 use super::*;
-use crate::test_util::{apply, filter, limit, project, random, scan, scan_with, union};
+use crate::test_util::{apply, filter, limit, project, random, scan, scan_with, union, unnest};
 
 fn check(plan: LogicalPlan) -> String {
     apply(PushDownFilters, plan)
@@ -153,4 +153,18 @@ fn an_expression_that_would_grow_too_much_stays_above() {
         text.starts_with("Filter: #g > 1.0\n    Projection: "),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_not_about_values_goes_below_a_list() {
+    let plan = unnest(&["l"]);
+    let predicate = col("a").gt(1) & col("l").gt(2) & col("m").is_not_null();
+    insta::assert_snapshot!(check(filter(plan, predicate)), @r"
+    Filter: #l > Int64(2)
+        Unnest: #l
+            Filter: #a > Int64(1) AND #m IS NOT NULL
+                Scan: t; projection=None
+    ");
+    let plan = filter(unnest(&["l"]), col("a").gt(random()));
+    assert!(check(plan).starts_with("Filter"));
 }

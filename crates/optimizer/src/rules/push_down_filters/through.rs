@@ -6,7 +6,9 @@ use std::sync::Arc;
 use esker_datatypes::{ColumnId, Field, Result, Schema};
 use esker_logical_expr::tree::{self, TreeNode, Visit};
 use esker_logical_expr::{Expr, columns_of, substitute};
-use esker_logical_plan::{Aggregate, Distinct, LogicalPlan, PlanNode, Projection, Sort, Union};
+use esker_logical_plan::{
+    Aggregate, Distinct, LogicalPlan, PlanNode, Projection, Sort, Union, Unnest,
+};
 
 use super::{Conjunct, Pushed, may_pass};
 use crate::expressions::{agrees_on_equals, is_trivial, is_volatile};
@@ -45,6 +47,18 @@ pub(super) fn through_distinct(distinct: Distinct, pending: Vec<Conjunct>) -> Re
         Ok(goes.then(|| conjunct.expr.clone()))
     };
     split(LogicalPlan::Distinct(distinct), pending, &schema, below)
+}
+
+/// What is not about the values of lists keeps or drops all rows that are made of one.
+pub(super) fn through_unnest(unnest: Unnest, pending: Vec<Conjunct>) -> Result<Pushed> {
+    let schema = Arc::clone(unnest.schema());
+    let input = Arc::clone(unnest.input().schema());
+    let below = |conjunct: &Conjunct| {
+        let mut columns = columns_of(&conjunct.expr)?.into_iter();
+        let goes = columns.all(|id| input.index_of(id).is_some()) && !is_volatile(&conjunct.expr);
+        Ok(goes.then(|| conjunct.expr.clone()))
+    };
+    split(LogicalPlan::Unnest(unnest), pending, &schema, below)
 }
 
 /// The first rows of an order depend on all others: only a full sort is passed.

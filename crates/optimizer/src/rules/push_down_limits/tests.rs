@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::test_util::{
-    aggregate, apply, distinct, filter, join, limit, project, scan, side, skip, sort, union,
+    aggregate, apply, distinct, filter, join, limit, project, scan, side, skip, sort, union, unnest,
 };
 use esker_logical_expr::col;
 use esker_logical_expr::test_util::total;
@@ -159,5 +159,20 @@ fn nothing_of_a_global_aggregation_stays_above_it() {
     Limit: 0
         Aggregate: groupExpr=[], aggregateExpr=[TOTAL(#b) as t]
             Scan: t; projection=None
+    ");
+}
+
+#[test]
+fn each_row_makes_a_row_of_its_list() {
+    insta::assert_snapshot!(check(limit(5, 10, unnest(&["l"]))), @r"
+    Limit: 10, offset=5
+        Unnest: #l
+            Limit: 15
+                Scan: t; projection=None; limit=15
+    ");
+    insta::assert_snapshot!(check(limit(0, 0, unnest(&["l"]))), @r"
+    Unnest: #l
+        Limit: 0
+            Scan: t; projection=None; limit=0
     ");
 }

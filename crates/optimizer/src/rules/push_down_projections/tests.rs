@@ -3,6 +3,7 @@
 use super::*;
 use crate::test_util::{
     aggregate, apply, distinct, filter, join, limit, project, random, scan, side, sort, union,
+    unnest,
 };
 use esker_logical_expr::col;
 use esker_logical_expr::test_util::{double, total};
@@ -230,5 +231,19 @@ fn together_with_the_other_rules_it_comes_to_rest() {
                     Join: type=Left, on=[(#la, #ra)]
                         Scan: l; projection=[la, lb, lf]
                         Scan: r; projection=[ra, rb, rd]
+    ");
+}
+
+#[test]
+fn a_list_says_how_often_rows_come() {
+    insta::assert_snapshot!(check(project(unnest(&["l"]), [col("a")])), @r"
+    Projection: #a
+        Unnest: #l
+            Scan: t; projection=[a, l]
+    ");
+    insta::assert_snapshot!(check(project(unnest(&["l", "m"]), [col("m")])), @r"
+    Projection: #m
+        Unnest: #l, #m
+            Scan: t; projection=[l, m]
     ");
 }

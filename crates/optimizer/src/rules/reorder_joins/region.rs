@@ -100,6 +100,7 @@ fn join_below<'a>(input: &'a PlanChild, twins: &Twins) -> Option<&'a Join> {
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
+        | LogicalPlan::Unnest(_)
         | LogicalPlan::Union(_)
         | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => None,

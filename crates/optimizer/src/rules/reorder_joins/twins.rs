@@ -63,6 +63,7 @@ fn shape(node: &LogicalPlan, inputs: &[u64]) -> Result<u64> {
         | LogicalPlan::Filter(_)
         | LogicalPlan::Aggregate(_)
         | LogicalPlan::Distinct(_)
+        | LogicalPlan::Unnest(_)
         | LogicalPlan::Union(_)
         | LogicalPlan::Shared(_)
         | LogicalPlan::Extension(_) => {}

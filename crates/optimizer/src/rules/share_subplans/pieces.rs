@@ -100,7 +100,10 @@ impl Above {
             ..self
         };
         match node {
-            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Union(_) => {
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Unnest(_) => {
                 vec![self; inputs_of(node)]
             }
             LogicalPlan::Limit(limit) => vec![match limit.fetch() {
@@ -224,6 +227,7 @@ impl<'a> Piece<'a> {
             | LogicalPlan::Filter(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Union(_)
+            | LogicalPlan::Unnest(_)
             | LogicalPlan::Shared(_) => self.kept = inputs_kept,
             LogicalPlan::Extension(_) => self.repeatable = false,
         }

@@ -31,8 +31,9 @@ use super::shared_keys::{part_tables, ranges_without, shared_keys};
 use super::spec::Grouping;
 use crate::pipeline::FinalizeTask;
 
-/// How many groups are merged at once.
-const AT_ONCE: usize = 1 << 14;
+/// How many groups are merged at once at most, and about how many bytes of them: their states are
+/// copied.
+const AT_ONCE: (usize, usize) = (1 << 14, 1 << 23);
 /// How many groups of a table are cut at a time.
 const CUT: usize = 1 << 18;
 /// How many groups a part has about, so that its table stays in the cache.
@@ -243,8 +244,9 @@ fn merge_tables(
             all = Some(table);
             continue;
         };
-        for start in (0..table.groups.len()).step_by(AT_ONCE) {
-            let groups = start..(start + AT_ONCE).min(table.groups.len());
+        let rows = table.groups.rows_of(AT_ONCE.1).min(AT_ONCE.0);
+        for start in (0..table.groups.len()).step_by(rows) {
+            let groups = start..(start + rows).min(table.groups.len());
             if cx.query.is_cancelled() {
                 return Err(Error::cancelled());
             }

@@ -80,6 +80,11 @@ impl Groups {
         states + table + vectors
     }
 
+    /// How many groups take about so many bytes; at least one.
+    pub(super) fn rows_of(&self, bytes: usize) -> usize {
+        (bytes / (self.size() / self.len.max(1)).max(1)).max(1)
+    }
+
     /// Adds the selected rows of a batch: the columns of the grouping's program, and the positions
     /// of all rows where they are needed.
     pub(super) fn update(

@@ -22,6 +22,9 @@ use crate::pipeline::{LocalSource, Source, SourceStatus};
 
 /// How many rows a split has at most.
 const SPLIT_ROWS: usize = 1 << 16;
+/// About so many bytes of states a split has, unless that is less than a group: results of great
+/// states are dear.
+const SPLIT_BYTES: usize = 1 << 23;
 
 /// The complete groups.
 pub(super) struct Output {
@@ -81,6 +84,14 @@ impl Part {
         }
     }
 
+    /// How many rows a split has.
+    fn split_rows(&self) -> usize {
+        match &self.rows {
+            PartRows::Groups { groups, .. } => groups.rows_of(SPLIT_BYTES).min(SPLIT_ROWS),
+            PartRows::Ordered { .. } => SPLIT_ROWS,
+        }
+    }
+
     /// The rows of a range, in the columns of the output.
     fn columns(
         &self,
@@ -131,7 +142,7 @@ impl Output {
         // The columns kept of first rows are shared by all parts.
         let mut bytes = parts.first().map_or(0, |part| part.kept.bytes());
         for (at, part) in parts.into_iter().enumerate() {
-            let ranges = part.ranges(SPLIT_ROWS);
+            let ranges = part.ranges(part.split_rows());
             let unclaimed = AtomicUsize::new(ranges.len());
             // A part of which nothing comes out is let go of at once.
             let part = (!ranges.is_empty()).then(|| Arc::new(part));

@@ -80,9 +80,9 @@ fn every_reader_gets_all_rows_in_order_and_the_last_one_lets_go() {
     let all = budget.used();
     let mut sorted = places;
     sorted.sort_unstable();
-    for reader in 0..3 {
+    for reader in &mut readers {
         let (mut found, mut orders) = (Vec::new(), Vec::new());
-        while let Some((order, values)) = next(&mut *readers[reader], &mut cx) {
+        while let Some((order, values)) = next(&mut **reader, &mut cx) {
             found.push(values[0]);
             orders.push((order.ordinal, order.sequence, order.last));
         }

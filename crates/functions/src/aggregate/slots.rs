@@ -1,11 +1,11 @@
-//! Memory for sets: slots of a power of two of words, in chunks that are never moved.
+//! Memory for sets and lists: slots of a power of two of words, in chunks that are never moved.
 
 #![allow(
     clippy::indexing_slicing,
     reason = "slots are those that were handed out, and chunks have room for theirs"
 )]
 
-use super::super::common::bytes_of;
+use super::common::bytes_of;
 
 /// A chunk has so many words, or those of its only slot if that has more.
 const CHUNK: u32 = 15;

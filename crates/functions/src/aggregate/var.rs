@@ -1,0 +1,78 @@
+//! `var(x)`: the variance.
+
+use std::sync::Arc;
+
+use esker_datatypes::{DataType, Result};
+use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
+use esker_logical_expr::{Expr, IntoExpr};
+
+use super::common::only;
+use super::floats::float_type;
+use super::moments::SpreadGroups;
+
+/// `var(x)` with its option: the variance of a group's values, as `Float64`.
+///
+/// Integers and decimals count as the floats nearest to them. Nulls are skipped; of `ddof` values
+/// or fewer the result is null. NaN and infinities give NaN, and so do numbers whose squares are
+/// beyond `Float64`. However great the mean is beside the spread, no digits are lost to it.
+///
+/// ```
+/// use esker_functions::Var;
+/// assert_eq!(Var::new().of("x").to_string(), "VAR(#x)");
+/// let whole = Var::new().ddof(0).of("x");
+/// assert_eq!(whole.to_string(), "VAR(#x, ddof=0)");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Var {
+    ddof: u32,
+}
+
+impl Default for Var {
+    fn default() -> Self {
+        Self { ddof: 1 }
+    }
+}
+
+impl Var {
+    /// That of a sample: the squared distances are divided by the count less one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is subtracted from the count before it divides: 1 for a sample, 0 when the values are
+    /// all there are (the population).
+    #[must_use]
+    pub fn ddof(mut self, ddof: u32) -> Self {
+        self.ddof = ddof;
+        self
+    }
+
+    /// That of an expression's values.
+    pub fn of(self, expr: impl IntoExpr) -> Expr {
+        Expr::aggregate(Arc::new(self), [expr.into_expr()])
+    }
+}
+
+impl AggregateFunction for Var {
+    fn name(&self) -> &str {
+        "var"
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::numeric(1..=1)
+    }
+
+    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
+        only("var", args)?;
+        float_type("var", args)
+    }
+
+    fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
+        self.return_type(args)?;
+        Ok(Box::new(SpreadGroups::new(self.ddof, false)))
+    }
+
+    fn options_text(&self) -> Option<String> {
+        (self.ddof != 1).then(|| format!("ddof={}", self.ddof))
+    }
+}
