@@ -80,7 +80,7 @@ fn every_reader_gets_all_rows_in_order_and_the_last_one_lets_go() {
     let all = budget.used();
     let mut sorted = places;
     sorted.sort_unstable();
-    for reader in &mut readers {
+    for (at, reader) in readers.iter_mut().enumerate() {
         let (mut found, mut orders) = (Vec::new(), Vec::new());
         while let Some((order, values)) = next(&mut **reader, &mut cx) {
             found.push(values[0]);
@@ -97,7 +97,7 @@ fn every_reader_gets_all_rows_in_order_and_the_last_one_lets_go() {
             ((at / per_split) as u64, (at % per_split) as u32, last)
         });
         assert!(orders.iter().copied().eq(expected), "{orders:?}");
-        let left = if reader == 2 { 0 } else { all };
+        let left = if at == 2 { 0 } else { all };
         assert_eq!(budget.used(), left);
     }
 }
@@ -121,7 +121,7 @@ fn no_rows() {
     let (sink, mut readers) = kept(vec![batch(0, 0, 0)], 2, &mut cx);
     assert_eq!(sink.held(), 0);
     let finished = SourceStatus::Finished { splits: 0 };
-    for reader in &mut readers {
+    for (at, reader) in readers.iter_mut().enumerate() {
         assert_eq!(
             reader.next(&mut Batch::default(), &mut cx).unwrap(),
             finished
