@@ -18,6 +18,7 @@ mod settings;
 mod sharing;
 mod sources;
 mod streaming;
+mod top_k;
 mod write;
 
 use std::path::PathBuf;

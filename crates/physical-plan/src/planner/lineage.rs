@@ -21,12 +21,15 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec) -> Lineage {
     }
     let known = scan.source().properties().statistics.columns;
     let options = source.options();
+    let mut filters = options.filters.iter();
+    let fallible = filters.any(|filter| filter.predicate.properties().fallible);
     let column = |&column: &usize| {
         let statistics = options.columns.get(column).and_then(|&at| known.get(at));
         Some(ScanColumn {
             filters: Arc::clone(source.runtime_filters()),
             column,
             span: statistics.and_then(span),
+            fallible,
         })
     };
     options.projection.iter().map(column).collect()
