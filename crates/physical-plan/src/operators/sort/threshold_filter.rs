@@ -38,6 +38,7 @@ impl RowPredicate for ThresholdFilter {
     fn properties(&self) -> PredicateProperties {
         let mut properties = PredicateProperties::default();
         properties.dynamic = true;
+        properties.undecided = self.top.bound().is_none();
         properties
     }
 
