@@ -304,8 +304,9 @@ impl ExecutionContextBuilder {
         self
     }
 
-    /// Whether joins tell the scans of their larger sides which keys can find a partner (a
-    /// verification setting: results never change).
+    /// Whether joins tell the scans of their larger sides which keys can find a partner, and a
+    /// top-k tells the scan below which rows come too late (a verification setting: results never
+    /// change).
     pub fn runtime_filters(mut self, on: bool) -> Self {
         self.runtime_filters = on;
         self

@@ -201,16 +201,20 @@ pub struct PredicateProperties {
     pub false_positives: bool,
     /// Whether its answers change while the query runs.
     pub dynamic: bool,
+    /// Whether it passes all rows as yet, and will not when some have been seen: a scan had better
+    /// give a few before it reads many.
+    pub undecided: bool,
 }
 
 impl Default for PredicateProperties {
-    /// Infallible, cost 1, exact, fixed.
+    /// Infallible, cost 1, exact, fixed and decided.
     fn default() -> Self {
         Self {
             fallible: false,
             cost: 1.0,
             false_positives: false,
             dynamic: false,
+            undecided: false,
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use esker_datatypes::{Schema, SchemaRef};
 use esker_logical_expr::tree::{Child, TreeNode};
-use esker_logical_plan::Origin;
+use esker_logical_plan::{Origin, ScanFilter};
 
 use crate::operators::{EmptySource, RuntimeFilters};
 use crate::pipeline::{Operator, Sink, Source, StageSpec};
@@ -50,6 +50,16 @@ pub(crate) struct ScanColumn {
     pub(crate) column: usize,
     /// How many integers there are from the least to the greatest of the column, if that is known.
     pub(crate) span: Option<u64>,
+    /// Whether the scan has filters that can fail on a value.
+    pub(crate) fallible: bool,
+}
+
+impl ScanColumn {
+    /// Gives the scan one more filter.
+    pub(crate) fn add_filter(&self, filter: ScanFilter) {
+        let filters = self.filters.lock();
+        filters.unwrap_or_else(PoisonError::into_inner).push(filter);
+    }
 }
 
 /// What a node is to its pipeline.

@@ -84,7 +84,8 @@ impl Planner {
         self
     }
 
-    /// A verification setting: whether joins give filters to the scans of their probe sides.
+    /// A verification setting: whether joins give filters to the scans of their probe sides,
+    /// and a top-k to the scan below.
     #[must_use]
     pub fn with_runtime_filters(mut self, on: bool) -> Self {
         self.runtime_filters = on;
@@ -153,7 +154,9 @@ impl Planner {
                 aggregate::distinct(self, node, input_schema(&inputs)?)?
             }
             LogicalPlan::Join(join) => return self.join(join, id, inputs),
-            LogicalPlan::Sort(sort) => sort::sort(sort, &inputs, self.batch_size)?,
+            LogicalPlan::Sort(sort) => {
+                sort::sort(sort, &inputs, self.batch_size, self.runtime_filters)?
+            }
             LogicalPlan::Limit(limit) => {
                 if limit.fetch() == Some(0) {
                     let role = Role::Source(Arc::new(EmptySource));

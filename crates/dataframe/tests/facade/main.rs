@@ -19,6 +19,7 @@ mod settings;
 mod sharing;
 mod sources;
 mod streaming;
+mod top_k;
 mod write;
 
 use std::path::PathBuf;

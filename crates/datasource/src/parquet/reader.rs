@@ -28,6 +28,7 @@ pub(super) struct Shared {
     pub(super) prune: bool,
     pub(super) dictionaries: bool,
     pub(super) split_rows: usize,
+    pub(super) first_rows: usize,
     pub(super) bytes_read: AtomicU64,
     /// Rows of row groups that were read, in pages that were not.
     pub(super) rows_skipped: AtomicU64,
@@ -163,6 +164,7 @@ impl ScanReader for ParquetReader {
             filters: &shared.filters,
             prune: shared.prune,
             split_rows: shared.split_rows,
+            first_rows: shared.first_rows,
         })?;
         let splits = cursor.splits();
         drop(cursor);

@@ -63,9 +63,23 @@ pub(super) struct Plan<'a> {
     pub(super) filters: &'a [ScanFilter],
     pub(super) prune: bool,
     pub(super) split_rows: usize,
+    /// The same while a filter is undecided.
+    pub(super) first_rows: usize,
 }
 
 impl Plan<'_> {
+    /// How many rows to give at most of a row group of so many.
+    fn rows_at_once(&self, group_rows: usize) -> usize {
+        // Pieces of about the same size.
+        let pieces = group_rows.div_ceil(self.split_rows).max(1);
+        let rows = group_rows.div_ceil(pieces);
+        let mut filters = self.filters.iter();
+        match filters.any(|filter| filter.predicate.properties().undecided) {
+            true => rows.min(self.first_rows),
+            false => rows,
+        }
+    }
+
     fn open(&self, file: &Arc<ParquetFile>) -> Result<OpenFile> {
         let open = OpenFile::open(file)?;
         if !self.prune {
@@ -132,9 +146,7 @@ impl Cursor {
                 self.bytes = Arc::default();
                 self.taken = false;
             }
-            // Pieces of about the same size.
-            let pieces = group_rows.div_ceil(plan.split_rows).max(1);
-            let end = group_rows.min(self.row + group_rows.div_ceil(pieces));
+            let end = group_rows.min(self.row + plan.rows_at_once(group_rows));
             let split = Split {
                 row_group: self.row_group,
                 rows: self.row..end,

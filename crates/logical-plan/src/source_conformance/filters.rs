@@ -292,6 +292,7 @@ impl RowPredicate for Predicate {
         PredicateProperties {
             fallible: matches!(self.run, Run::Fallible),
             dynamic: matches!(self.run, Run::WhileRunning),
+            undecided: matches!(self.run, Run::WhileRunning),
             ..PredicateProperties::default()
         }
     }

@@ -1,7 +1,7 @@
 //! Joins: by a hash table where there are keys, by nested loops where there are none.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use esker_datatypes::{Error, Result};
 use esker_logical_plan::{Join, PlanNode, ScanFilter, Side};
@@ -79,8 +79,7 @@ fn give_filters(maker: &FilterMaker, inputs: &[PhysicalPlan], scans: &mut Vec<u3
             expr: None,
             predicate: maker.filter(key, from.column, from.span),
         };
-        let filters = from.filters.lock();
-        filters.unwrap_or_else(PoisonError::into_inner).push(filter);
+        from.add_filter(filter);
         scans.push(from.scan);
         columns.push(format!("#{}", key.column));
     }

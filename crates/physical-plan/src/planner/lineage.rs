@@ -21,6 +21,8 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec, id: u32) -> Lineage {
     }
     let known = scan.source().properties().statistics.columns;
     let options = source.options();
+    let mut filters = options.filters.iter();
+    let fallible = filters.any(|filter| filter.predicate.properties().fallible);
     let column = |&column: &usize| {
         let statistics = options.columns.get(column).and_then(|&at| known.get(at));
         Some(ScanColumn {
@@ -28,6 +30,7 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec, id: u32) -> Lineage {
             filters: Arc::clone(source.runtime_filters()),
             column,
             span: statistics.and_then(span),
+            fallible,
         })
     };
     options.projection.iter().map(column).collect()

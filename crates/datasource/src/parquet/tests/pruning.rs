@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use esker_datatypes::{
-    Batch, Buffers, Column, ColumnStatistics, DataType, Field, Precision, Result, Schema, Selection,
+    Batch, Buffers, Column, ColumnStatistics, DataType, Field, Precision, Result, ScalarValue,
+    Schema, Selection,
 };
 use esker_kernels::compare::{CompareOp, compare};
 use esker_logical_expr::{Expr, Interval, coerce, col, resolve};
@@ -332,6 +334,86 @@ fn filtered(source: &ParquetSource, filters: Vec<ScanFilter>) -> (RecordBatch, S
     }
     let rows = arrow::compute::concat_batches(&schema, &batches).unwrap();
     (rows, scan.describe().unwrap())
+}
+
+/// Keeps the numbers from 30 on, but only when some rows have been seen.
+#[derive(Debug, Default)]
+struct Later(AtomicBool);
+
+impl RowPredicate for Later {
+    fn columns(&self) -> &[usize] {
+        &[0]
+    }
+
+    fn properties(&self) -> PredicateProperties {
+        let mut properties = PredicateProperties::default();
+        properties.dynamic = true;
+        properties.undecided = !self.0.load(Relaxed);
+        properties
+    }
+
+    fn prune(&self, stats: &dyn ColumnStats) -> Verdict {
+        let interval = stats.interval(0).unwrap();
+        let most = interval.upper().and_then(ScalarValue::as_i128);
+        match (self.0.load(Relaxed), most) {
+            (false, _) => Verdict::AllPass,
+            (true, Some(most)) if most < 30 => Verdict::Drop,
+            (true, _) => Verdict::Maybe,
+        }
+    }
+
+    fn select(&self, batch: &Batch, rows: &mut Selection, _: &mut Buffers) -> Result<()> {
+        let numbers = batch.column(0)?.to_flat();
+        let numbers: &Int64Array = arrow::array::AsArray::as_primitive(&numbers);
+        rows.retain(|row| numbers.value(row) >= 30);
+        Ok(())
+    }
+}
+
+/// What a filter that learns of rows learns of few, and then the others are filtered.
+#[test]
+fn pieces_are_small_while_a_filter_is_undecided() {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..45));
+    let batch = RecordBatch::try_from_iter([("id", ids)]).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(11));
+    let source = table(&file(&[batch], properties), ParquetOptions::default());
+    let later = Arc::new(Later::default());
+    let mut cx = TaskContext::standalone();
+    let predicate: Arc<dyn RowPredicate> = Arc::<Later>::clone(&later);
+    let request = ScanRequest {
+        schema: source.schema(),
+        projection: vec![0],
+        columns: vec![0],
+        filters: vec![ScanFilter {
+            expr: None,
+            predicate,
+        }],
+        limit: None,
+        batch_size: 4,
+        query: Arc::clone(&cx.query),
+    };
+    let scan = source.scan(request).unwrap();
+    let mut reader = scan.open(&mut cx).unwrap();
+    let (mut splits, mut found) = (Vec::new(), Vec::new());
+    while let Claim::Split(_) = reader.claim(&mut cx).unwrap() {
+        let before = found.len();
+        loop {
+            let mut batch = Batch::default();
+            let status = reader.next(&mut batch, &mut cx).unwrap();
+            let numbers = batch.to_arrow(&source.schema().to_arrow()).unwrap();
+            let numbers: &Int64Array = arrow::array::AsArray::as_primitive(numbers.column(0));
+            found.extend_from_slice(numbers.values());
+            if status == ScanStatus::SplitFinished {
+                break;
+            }
+        }
+        splits.push(found.len() - before);
+        later.0.store(splits.len() >= 3, Relaxed);
+    }
+    // Of the rest of the first row group and of the second nothing passes, and of the third few.
+    assert_eq!(splits, [2, 2, 2, 3, 11, 1]);
+    let wanted: Vec<i64> = (0..6).chain(30..45).collect();
+    assert_eq!(found, wanted);
 }
 
 fn number(value: i64) -> Column {

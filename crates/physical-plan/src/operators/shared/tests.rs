@@ -121,7 +121,7 @@ fn no_rows() {
     let (sink, mut readers) = kept(vec![batch(0, 0, 0)], 2, &mut cx);
     assert_eq!(sink.held(), 0);
     let finished = SourceStatus::Finished { splits: 0 };
-    for (at, reader) in readers.iter_mut().enumerate() {
+    for reader in &mut readers {
         assert_eq!(
             reader.next(&mut Batch::default(), &mut cx).unwrap(),
             finished

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use esker_datatypes::{Buffers, Column, DataType, Error, Result};
+use esker_datatypes::{Buffers, Column, DataType, Error, Result, ScalarValue};
 use esker_kernels::select::chunks::{CHUNK_ROWS, Chunked};
 use esker_kernels::select::take;
 use esker_kernels::sort_key::{KeyRows, Run};
@@ -11,6 +11,15 @@ use esker_kernels::sort_key::{KeyRows, Run};
 use super::super::held::held_batch_size;
 use super::keys::SortSpec;
 use super::stages::MakeChunk;
+
+/// The last of the rows that are in.
+pub(super) struct Last {
+    pub(super) key: KeyRows,
+    /// Its split.
+    pub(super) ordinal: u64,
+    /// Its first key, where this can be tested alone.
+    pub(super) first: Option<ScalarValue>,
+}
 
 /// Rows in the order in which a worker read them, with their keys.
 #[derive(Default)]
@@ -88,7 +97,7 @@ impl Candidates {
     }
 
     /// Keeps the first `fetch` rows of the order, in the order in which they were read, in as few
-    /// parts as they need. Gives the key of the last one, and its split, when there are so many.
+    /// parts as they need. Gives the last one of the order, when there are so many.
     ///
     /// # Errors
     /// Those of gathering and encoding.
@@ -97,8 +106,8 @@ impl Candidates {
         fetch: usize,
         spec: &SortSpec,
         buffers: &mut Buffers,
-    ) -> Result<Option<(KeyRows, u64)>> {
-        let (mut ids, mut bound) = (Vec::new(), None);
+    ) -> Result<Option<Last>> {
+        let (mut ids, mut last) = (Vec::new(), None);
         if self.rows < fetch {
             for (part, keys) in self.keys.iter().enumerate() {
                 let first = first_id(part)?;
@@ -107,19 +116,32 @@ impl Candidates {
         } else {
             ids = Run::sort(&self.keys, 0..self.keys.len()).ids();
             ids.truncate(fetch);
-            bound = ids.last().and_then(|&id| {
-                let (part, row) = (id as usize / CHUNK_ROWS, id as usize % CHUNK_ROWS);
-                let key = self.keys.get(part)?.take(&[row as u32]);
-                Some((key, self.split_of(part, row)?))
-            });
+            last = ids.last().copied();
             ids.sort_unstable();
         }
+        let mut bound = last.and_then(|id| {
+            let (part, row) = (id as usize / CHUNK_ROWS, id as usize % CHUNK_ROWS);
+            let key = self.keys.get(part)?.take(&[row as u32]);
+            let ordinal = self.split_of(part, row)?;
+            let first = None;
+            Some(Last {
+                key,
+                ordinal,
+                first,
+            })
+        });
         let all = std::mem::take(self);
         let columns = chunked(all.columns, spec)?;
+        let tested = spec.first().is_some();
         for ids in ids.chunks(CHUNK_ROWS) {
             let gather = |column: &Chunked| unpin(column.gather(ids, buffers)?, buffers);
             let columns: Vec<Column> = columns.iter().map(gather).collect::<Result<_>>()?;
             let keys = spec.encode(&spec.key_columns(&columns, &[])?, ids.len(), buffers)?;
+            let row = last.and_then(|last| ids.binary_search(&last).ok());
+            // Of what is kept, so that it keeps nothing else alive.
+            if let (Some(bound), Some(row), true) = (&mut bound, row, tested) {
+                bound.first = Some(spec.first_key_column(&columns, &[])?.value(row)?);
+            }
             self.push_part(columns, keys, splits_of(&all.splits, ids))?;
         }
         Ok(bound)

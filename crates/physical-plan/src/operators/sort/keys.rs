@@ -7,6 +7,7 @@ use esker_datatypes::{Batch, Buffers, Column, DataType, Error, Result, Schema};
 use esker_kernels::sort_key::{KeyRows, SortKeys, SortOptions};
 use esker_logical_expr::{Expr, SortKey};
 
+use super::threshold::FirstKey;
 use crate::expression::{Program, ProgramState};
 
 /// Sort keys over the columns of an input.
@@ -18,6 +19,8 @@ pub struct SortSpec {
     /// Where each key stands among the columns of the input and the computed ones behind them.
     places: Vec<usize>,
     encoder: SortKeys,
+    /// The first key, where it can be tested alone.
+    first: Option<FirstKey>,
     /// The declared types of the input's columns.
     types: Vec<DataType>,
 }
@@ -59,11 +62,14 @@ impl SortSpec {
             columns.push((data_type.clone(), options));
             places.push(place);
         }
+        let first = keys.first().zip(columns.first());
+        let first = first.and_then(|(key, (data_type, _))| FirstKey::new(key, data_type));
         types.truncate(width);
         Ok(Self {
             computed,
             places,
             encoder: SortKeys::new(&columns)?,
+            first,
             types,
         })
     }
@@ -71,6 +77,20 @@ impl SortSpec {
     /// The declared types of the input's columns.
     pub(crate) fn types(&self) -> &[DataType] {
         &self.types
+    }
+
+    /// The first key, where it can be tested alone.
+    pub(super) fn first(&self) -> Option<&FirstKey> {
+        self.first.as_ref()
+    }
+
+    /// The place of the first key among the columns of the input, where it is one of them, can be
+    /// tested alone, and no other key can fail on the rows that the test drops.
+    pub(super) fn first_column(&self) -> Option<usize> {
+        let computed = self.computed.as_ref();
+        let fallible = computed.is_some_and(|program| program.is_fallible());
+        let place = *self.places.first()?;
+        (self.first.is_some() && !fallible && place < self.types.len()).then_some(place)
     }
 
     /// The keys of a batch that are no columns of it; what stands in rows that are not selected does
@@ -93,14 +113,20 @@ impl SortSpec {
         columns: &'a [Column],
         computed: &'a [Column],
     ) -> Result<Vec<&'a Column>> {
-        let column = |&place: &usize| {
-            let column = match place.checked_sub(columns.len()) {
-                Some(behind) => computed.get(behind),
-                None => columns.get(place),
-            };
-            column.ok_or_else(|| Error::internal(format!("no sort key at {place}")))
-        };
-        self.places.iter().map(column).collect()
+        let places = self.places.iter();
+        places
+            .map(|&place| key_column(place, columns, computed))
+            .collect()
+    }
+
+    /// The first key column of these; the first of all columns where there are no keys.
+    pub(super) fn first_key_column<'a>(
+        &self,
+        columns: &'a [Column],
+        computed: &'a [Column],
+    ) -> Result<&'a Column> {
+        let place = self.places.first().copied().unwrap_or_default();
+        key_column(place, columns, computed)
     }
 
     /// The keys of dense key columns.
@@ -112,6 +138,18 @@ impl SortSpec {
     ) -> Result<KeyRows> {
         self.encoder.encode(columns, rows, buffers)
     }
+}
+
+fn key_column<'a>(
+    place: usize,
+    columns: &'a [Column],
+    computed: &'a [Column],
+) -> Result<&'a Column> {
+    let column = match place.checked_sub(columns.len()) {
+        Some(behind) => computed.get(behind),
+        None => columns.get(place),
+    };
+    column.ok_or_else(|| Error::internal(format!("no sort key at {place}")))
 }
 
 impl fmt::Debug for SortSpec {

@@ -13,6 +13,10 @@ mod keys;
 mod source;
 /// From chunks to sorted ids.
 mod stages;
+/// What the first key must reach.
+mod threshold;
+/// The same as a filter of a scan.
+mod threshold_filter;
 /// The first rows of an order.
 mod top_k;
 

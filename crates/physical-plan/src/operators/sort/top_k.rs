@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use esker_datatypes::{Batch, Buffers, Column, Result, Selection};
 use esker_kernels::select;
 use esker_kernels::sort_key::KeyRows;
+use esker_logical_plan::ScanFilter;
 use esker_runtime::{Reservation, TaskContext};
 
 use super::super::held::Held;
@@ -14,12 +15,11 @@ use super::candidates::Candidates;
 use super::keys::SortSpec;
 use super::source::SortedSource;
 use super::stages::Stages;
+use super::threshold::Threshold;
+use super::threshold_filter::ThresholdFilter;
 use crate::expression::ProgramState;
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Source, Streaming};
 
-/// A worker keeps so many candidates before it looks which of them are out, or twice as many as are
-/// wanted.
-const ENOUGH: usize = 4096;
 /// So many parts more than they need are put together: while reading, and at the end, when the parts
 /// of all workers are numbered through.
 const SCATTERED: usize = 1 << 14;
@@ -29,19 +29,20 @@ const SCATTERED_AT_END: usize = 1 << 8;
 ///
 /// Each worker keeps candidates. When they are many it sorts them, drops those that are out, and
 /// tells all workers the last key that is in: no row behind it can be in, and such rows are dropped
-/// before their columns are copied. Of rows with equal keys the earlier ones are in, so a worker
+/// before their columns are copied, most of them by their first key, before the others are encoded.
+/// The scan below may drop them before it reads their other columns. Of rows with equal keys the earlier ones are in, so a worker
 /// drops rows that equal that key only if they come behind the row that has it.
 pub struct TopKExec {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     spec: Arc<SortSpec>,
     fetch: usize,
     stages: Arc<Stages>,
     /// Counts the bounds, so that workers need no lock to see that there is no new one.
     version: AtomicU64,
-    bound: Mutex<Option<Arc<Bound>>>,
+    bound: RwLock<Option<Arc<Bound>>>,
     input: Mutex<Input>,
 }
 
@@ -53,8 +54,11 @@ struct Input {
 }
 
 /// A row that has so many others before it that no row behind it is wanted.
-struct Bound {
+#[derive(Debug)]
+pub(super) struct Bound {
     key: KeyRows,
+    /// What the first key must reach, where it can be tested alone and not all do.
+    pub(super) threshold: Option<Threshold>,
     /// Its split.
     ordinal: u64,
     /// The worker that read it.
@@ -73,9 +77,24 @@ impl TopKExec {
                 fetch,
                 stages: Arc::new(stages),
                 version: AtomicU64::new(0),
-                bound: Mutex::default(),
+                bound: RwLock::default(),
                 input: Mutex::default(),
             }),
+        }
+    }
+
+    /// The column of the input that a filter of a scan may be about: the first key, if rows that it
+    /// drops are missed by no other.
+    pub(crate) fn filtered_column(&self) -> Option<usize> {
+        self.shared.spec.first_column()
+    }
+
+    /// A filter for the scan of whose columns, at this place, the [first key](Self::filtered_column)
+    /// is one.
+    pub(crate) fn filter(&self, column: usize) -> ScanFilter {
+        ScanFilter {
+            expr: None,
+            predicate: Arc::new(ThresholdFilter::new(Arc::clone(&self.shared), column)),
         }
     }
 }
@@ -85,13 +104,15 @@ impl Shared {
         self.input.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_bound(&self) -> MutexGuard<'_, Option<Arc<Bound>>> {
-        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The tightest bound that has been told.
+    pub(super) fn bound(&self) -> Option<Arc<Bound>> {
+        let bound = self.bound.read();
+        bound.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells a bound, which counts if it lets fewer rows in than the one there is.
     fn tell(&self, new: Bound) {
-        let mut bound = self.lock_bound();
+        let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
         let tighter = bound.as_ref().is_none_or(|old| {
             let order = new.key.compare(0, &old.key, 0);
             order.then(new.ordinal.cmp(&old.ordinal)).is_lt()
@@ -103,12 +124,18 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for TopKExec {
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopKExec")
-            .field("keys", &self.shared.spec)
-            .field("fetch", &self.shared.fetch)
+            .field("keys", &self.spec)
+            .field("fetch", &self.fetch)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TopKExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
     }
 }
 
@@ -163,6 +190,15 @@ struct LocalTopK {
 }
 
 impl LocalTopK {
+    /// Looks whether there is a new bound.
+    fn look_up(&mut self) {
+        let version = self.shared.version.load(Memory::Acquire);
+        if version != self.version {
+            self.version = version;
+            self.bound = self.shared.bound();
+        }
+    }
+
     /// The rows of a batch that may be in, with their keys.
     fn admit(
         &mut self,
@@ -170,18 +206,31 @@ impl LocalTopK {
         cx: &mut TaskContext,
     ) -> Result<Option<(Vec<Column>, usize, KeyRows)>> {
         let ordinal = input.order().ordinal;
+        self.look_up();
         let (spec, buffers) = (&self.shared.spec, &mut cx.buffers);
-        let computed = spec.compute(input, &mut self.state, buffers)?;
+        let threshold = self.bound.as_ref().and_then(|b| b.threshold.as_ref());
+        let before = spec.first_column().is_some();
+        let mut computed = Vec::new();
+        if !before {
+            computed = spec.compute(input, &mut self.state, buffers)?;
+        }
+        if let Some(threshold) = threshold {
+            let mut kept = input.selection().clone();
+            let column = spec.first_key_column(input.columns(), &computed)?;
+            threshold.narrow(column, &mut kept, buffers)?;
+            if kept.is_none() {
+                return Ok(None);
+            }
+            *input.selection_mut() = kept;
+        }
+        if before {
+            computed = spec.compute(input, &mut self.state, buffers)?;
+        }
         let dense = |column: &&Column| select::compact(column, input.selection(), buffers);
         let columns = spec.key_columns(input.columns(), &computed)?;
         let columns: Vec<Column> = columns.iter().map(dense).collect::<Result<_>>()?;
         let columns: Vec<&Column> = columns.iter().collect();
         let mut keys = spec.encode(&columns, input.selected(), &mut cx.buffers)?;
-        let version = self.shared.version.load(Memory::Acquire);
-        if version != self.version {
-            self.version = version;
-            self.bound = self.shared.lock_bound().clone();
-        }
         if let Some(bound) = &self.bound {
             // Rows of another worker's splits may come before the bound's; those of this worker come
             // behind all it has read.
@@ -214,19 +263,22 @@ impl LocalTopK {
     /// Drops candidates that are out, and says which key is the last one in.
     fn cut(&mut self, buffers: &mut Buffers) -> Result<()> {
         let Shared { spec, fetch, .. } = &*self.shared;
-        if let Some((key, ordinal)) = self.candidates.cut(*fetch, spec, buffers)? {
+        if let Some(last) = self.candidates.cut(*fetch, spec, buffers)? {
+            let first = spec.first().zip(last.first);
             self.shared.tell(Bound {
-                key,
-                ordinal,
+                key: last.key,
+                threshold: first.and_then(|(key, value)| key.threshold(value)),
+                ordinal: last.ordinal,
                 worker: self.worker,
             });
         }
         self.reservation.try_resize(self.candidates.size() as u64)
     }
 
-    /// Whether so many candidates are worth a look.
+    /// Whether so many candidates are worth a look. Twice as many as are wanted are, be they few:
+    /// while the bound is old, a scan reads rows that are out.
     fn is_full(&self) -> bool {
-        let enough = self.shared.fetch.saturating_mul(2).max(ENOUGH);
+        let enough = self.shared.fetch.saturating_mul(2);
         self.candidates.rows() >= enough || self.candidates.is_scattered(SCATTERED)
     }
 }
@@ -303,7 +355,7 @@ mod tests {
         let mut one = top.open(&mut cx).unwrap();
         let mut two = top.open(&mut cx).unwrap();
         two.consume(&mut batch(1, 10_000, 5000), &mut cx).unwrap();
-        assert!(top.shared.lock_bound().is_some(), "a bound is told");
+        assert!(top.shared.bound().is_some(), "a bound is told");
         // Nothing that comes behind the bound is kept, ...
         let used = cx.query.memory().used();
         two.consume(&mut batch(2, 20_000, 100), &mut cx).unwrap();
