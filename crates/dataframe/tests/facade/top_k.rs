@@ -160,22 +160,33 @@ fn what_stands_between_does_not_change_the_first_rows() {
     let queries = |table: &DataFrame, few: &DataFrame| {
         let keys = || [col("int").desc(), col("row").asc()];
         let row = |join: Join| join.left_on(["row"]).right_on(["id"]);
+        let odd = || (col("row") % 5).eq(1);
+        let more = [col("row"), (col("int") + 1).alias("more"), col("int")];
+        let least = [col("int").max().alias("int"), col("row").min().alias("row")];
         vec![
-            table.filter((col("row") % 5).eq(1)).top_k(4, keys()),
-            table
-                .select([col("row"), (col("int") + 1).alias("more"), col("int")])
-                .top_k(4, keys()),
-            table.limit(50).top_k(4, keys()),
-            table.union(table).top_k(9, keys()),
-            table.top_k(30, [col("date").asc()]).top_k(4, keys()),
-            table.join(few, row(Join::inner())).top_k(4, keys()),
-            table.join(few, row(Join::left())).top_k(4, keys()),
-            table.join(few, row(Join::anti())).top_k(4, keys()),
-            table.join(few, row(Join::full())).top_k(4, keys()),
-            table
-                .group_by(["byte"])
-                .agg([col("int").max().alias("int"), col("row").min().alias("row")])
-                .top_k(3, keys()),
+            (table.filter(odd()).top_k(4, keys()), true),
+            (
+                table
+                    .filter(col("short").neq("3"))
+                    .select([col("row"), col("int").alias("int")])
+                    .top_k(4, keys()),
+                true,
+            ),
+            (table.join(few, row(Join::inner())).top_k(4, keys()), true),
+            (table.join(few, row(Join::left())).top_k(4, keys()), true),
+            (table.join(few, row(Join::anti())).top_k(4, keys()), true),
+            // These would notice that rows are missing, or may fail.
+            (table.select(more).top_k(4, keys()), false),
+            (table.limit(50).top_k(4, keys()), false),
+            (table.union(table).top_k(9, keys()), false),
+            (
+                table
+                    .top_k(30, [col("short").cast(DataType::Int64)])
+                    .top_k(4, keys()),
+                false,
+            ),
+            (table.join(few, row(Join::full())).top_k(4, keys()), false),
+            (table.group_by(["byte"]).agg(least).top_k(3, keys()), false),
         ]
     };
     let frames = |threads: usize, filters: bool| {
@@ -183,10 +194,12 @@ fn what_stands_between_does_not_change_the_first_rows() {
         let few = ctx.from_batches([few.clone()]).unwrap();
         queries(&ctx.parquet(folder.path()).unwrap(), &few)
     };
-    let wanted: Vec<_> = frames(1, false).iter().map(rows).collect();
+    let wanted: Vec<_> = frames(1, false).iter().map(|(df, _)| rows(df)).collect();
     for threads in [1, 4] {
-        for (frame, wanted) in frames(threads, true).iter().zip(&wanted) {
+        for ((frame, filters), wanted) in frames(threads, true).iter().zip(&wanted) {
             assert_eq!(rows(frame), *wanted, "{frame:?}");
+            let text = frame.explain_analyze().unwrap().to_string();
+            assert_eq!(text.contains("filters scan"), *filters, "{text}");
         }
     }
 }

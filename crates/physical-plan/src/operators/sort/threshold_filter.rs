@@ -1,8 +1,9 @@
 //! A top-k's filter of the scan below: rows that come too late need not be read.
 //!
 //! Unlike the filters of joins it moves while the scan runs. Which rows it drops depends on how the
-//! workers take turns, but all of them stand behind enough others, so that the result does not; nor do errors of expressions, for it is not given to scans beside filters that can fail.
-//! The top-k looks at all rows that come, so that the filter may keep rows that it could drop.
+//! workers take turns, but all of them stand behind enough others, so that the result does not; nor
+//! do errors of expressions, for it is not given to scans beside filters that can fail. The top-k
+//! looks at all rows that come, so that the filter may keep rows that it could drop.
 
 use std::sync::Arc;
 
