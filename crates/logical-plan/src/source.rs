@@ -180,7 +180,8 @@ pub trait RowPredicate: Send + Sync + Debug {
     fn prune(&self, stats: &dyn ColumnStats) -> Verdict;
 
     /// Keeps the selected rows for which it is TRUE. The batch has the columns of
-    /// [`ScanRequest::columns`]; those that the predicate does not name may be absent or empty.
+    /// [`ScanRequest::columns`]; those that the predicate does not name may be absent or empty. The
+    /// ordinal of its order is that of its split, or 0 where the source does not say.
     ///
     /// # Errors
     /// `Evaluation` for a value without a result.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use esker_datatypes::{Batch, Column, Error, Result, ScalarValue, Selection};
+use esker_datatypes::{Batch, Column, Error, Order, Result, ScalarValue, Selection};
 use esker_logical_plan::{ScanFilter, Verdict};
 use esker_runtime::TaskContext;
 
@@ -168,7 +168,11 @@ fn try_filters(
     cx: &mut TaskContext,
 ) -> Result<()> {
     let columns = std::mem::take(&mut window.columns);
-    let batch = Batch::new(columns, window.rows);
+    let order = Order {
+        ordinal: split.ordinal,
+        ..Order::default()
+    };
+    let batch = Batch::new(columns, window.rows).with_order(order);
     let mut selection = std::mem::replace(&mut window.selection, Selection::all(0));
     for &filter in &stage.filters {
         if selection.is_none() {

@@ -13,6 +13,8 @@ use super::statistics::GroupStatistics;
 /// Some rows of a row group.
 #[derive(Clone, Debug)]
 pub(super) struct Split {
+    /// Its number.
+    pub(super) ordinal: u64,
     pub(super) file: OpenFile,
     pub(super) row_group: usize,
     pub(super) rows: Range<usize>,
@@ -148,6 +150,7 @@ impl Cursor {
             }
             let end = group_rows.min(self.row + plan.rows_at_once(group_rows));
             let split = Split {
+                ordinal: self.splits,
                 row_group: self.row_group,
                 rows: self.row..end,
                 bytes: Arc::clone(&self.bytes),

@@ -84,6 +84,11 @@ impl SortSpec {
         self.first.as_ref()
     }
 
+    /// Whether rows whose first keys are equal are equal.
+    pub(super) fn is_single(&self) -> bool {
+        self.places.len() == 1
+    }
+
     /// The place of the first key among the columns of the input, where it is one of them, can be
     /// tested alone, and no other key can fail on the rows that the test drops.
     pub(super) fn first_column(&self) -> Option<usize> {

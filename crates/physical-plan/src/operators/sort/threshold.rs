@@ -23,8 +23,7 @@ pub(super) struct FirstKey {
 pub(super) struct Threshold {
     /// `None` for null.
     value: Option<ScalarValue>,
-    /// How a value compares with it that does not stand behind it.
-    op: CompareOp,
+    descending: bool,
     nulls_first: bool,
     /// The same about the key's expression, for statistics.
     reached: Expr,
@@ -49,10 +48,6 @@ impl FirstKey {
     /// What a key must reach; `None` if all do.
     pub(super) fn threshold(&self, value: ScalarValue) -> Option<Threshold> {
         let (key, nulls_first) = (self.expr.clone(), self.nulls_first);
-        let op = match self.descending {
-            true => CompareOp::GtEq,
-            false => CompareOp::LtEq,
-        };
         let (value, reached) = match (value.is_null(), nulls_first) {
             (true, false) => return None,
             (true, true) => (None, key.is_null()),
@@ -71,7 +66,7 @@ impl FirstKey {
         };
         Some(Threshold {
             value,
-            op,
+            descending: self.descending,
             nulls_first,
             reached,
         })
@@ -79,30 +74,38 @@ impl FirstKey {
 }
 
 impl Threshold {
-    /// Keeps the selected rows whose key, in `column`, reaches it.
+    /// Keeps the selected rows whose key, in `column`, reaches it; with `exceed` only those that
+    /// stand before it.
     ///
     /// # Errors
     /// `Internal` for a column of another type.
     pub(super) fn narrow(
         &self,
         column: &Column,
+        exceed: bool,
         selection: &mut Selection,
         buffers: &mut Buffers,
     ) -> Result<()> {
         let nulls = column.nulls();
         let Some(value) = &self.value else {
-            match nulls {
+            match nulls.filter(|_| !exceed) {
                 Some(nulls) => selection.retain(|row| nulls.is_null(row)),
                 None => *selection = Selection::none(selection.len()),
             }
             return Ok(());
         };
+        let op = match (self.descending, exceed) {
+            (true, false) => CompareOp::GtEq,
+            (true, true) => CompareOp::Gt,
+            (false, false) => CompareOp::LtEq,
+            (false, true) => CompareOp::Lt,
+        };
         let value = Column::constant(value.clone(), column.len());
         if nulls.is_none() || !self.nulls_first {
-            return compare::select(self.op, column, &value, selection, buffers);
+            return compare::select(op, column, &value, selection, buffers);
         }
         // Neither those that stand behind, nor those of which that is unknown, but nulls.
-        let behind = compare::compare(self.op.negate(), column, &value, selection, buffers)?;
+        let behind = compare::compare(op.negate(), column, &value, selection, buffers)?;
         let flat = behind.to_flat();
         let known = flat.as_boolean();
         selection.retain(|row| known.is_null(row) || !known.value(row));
@@ -202,7 +205,7 @@ mod tests {
             ranks in prop::collection::vec(prop::option::weighted(0.8, 0..6usize), 0..40),
             last in prop::option::weighted(0.8, 0..6usize),
             (text, encoded, down, first) in any::<(bool, bool, bool, bool)>(),
-            every in 1..4usize,
+            (every, exceed) in (1..4usize, any::<bool>()),
         ) {
             let key = col("k");
             let data_type = column(&[], text, false, false).value_type().clone();
@@ -220,8 +223,9 @@ mod tests {
             let selected = (0..ranks.len()).step_by(every).map(|row| row as u32).collect();
             let mut found = Selection::from_rows(ranks.len(), selected);
             let column = column(&ranks, text, encoded, false);
-            threshold.narrow(&column, &mut found, &mut Buffers::default()).unwrap();
-            let wanted = (0..ranks.len()).step_by(every).filter(|&row| !behind(ranks[row]));
+            threshold.narrow(&column, exceed, &mut found, &mut Buffers::default()).unwrap();
+            let out = |row: Option<usize>| behind(row) || exceed && row == last;
+            let wanted = (0..ranks.len()).step_by(every).filter(|&row| !out(ranks[row]));
             prop_assert_eq!(found.iter().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
             let late = ranks.iter().filter(|&&row| behind(row)).count();
             match threshold.prune(3, &known(&ranks, text)) {

@@ -1,9 +1,9 @@
 //! A top-k's filter of the scan below: rows that come too late need not be read.
 //!
 //! Unlike the filters of joins it moves while the scan runs. Which rows it drops depends on how the
-//! workers take turns, but all of them stand strictly behind enough others, so that the result does
-//! not; nor do errors of expressions, for it is not given to scans beside filters that can fail.
-//! The top-k looks at all rows that come, so that the filter may keep rows that it could drop.
+//! workers take turns, but all of them stand behind enough others, so that the result does not; nor
+//! do errors of expressions, for it is not given to scans beside filters that can fail. The top-k
+//! looks at all rows that come, so that the filter may keep rows that it could drop.
 
 use std::sync::Arc;
 
@@ -59,12 +59,15 @@ impl RowPredicate for ThresholdFilter {
         selection: &mut Selection,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        let bound = self.top.bound();
-        let threshold = bound.as_ref().and_then(|bound| bound.threshold.as_ref());
+        let Some(bound) = self.top.bound() else {
+            return Ok(());
+        };
+        let Some(threshold) = &bound.threshold else {
+            return Ok(());
+        };
         let [column] = self.columns;
-        match threshold {
-            Some(threshold) => threshold.narrow(batch.column(column)?, selection, buffers),
-            None => Ok(()),
-        }
+        // Of equal rows those of earlier splits are in.
+        let exceed = self.top.is_single() && bound.ordinal < batch.order().ordinal;
+        threshold.narrow(batch.column(column)?, exceed, selection, buffers)
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct Bound {
     /// What the first key must reach, where it can be tested alone and not all do.
     pub(super) threshold: Option<Threshold>,
     /// Its split.
-    ordinal: u64,
+    pub(super) ordinal: u64,
     /// The worker that read it.
     worker: u64,
 }
@@ -102,6 +102,11 @@ impl TopKExec {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Input> {
         self.input.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether rows whose first keys are equal are equal.
+    pub(super) fn is_single(&self) -> bool {
+        self.spec.is_single()
     }
 
     /// The tightest bound that has been told.
@@ -208,16 +213,24 @@ impl LocalTopK {
         let ordinal = input.order().ordinal;
         self.look_up();
         let (spec, buffers) = (&self.shared.spec, &mut cx.buffers);
-        let threshold = self.bound.as_ref().and_then(|b| b.threshold.as_ref());
+        // Rows of another worker's splits may come before the bound's; those of this worker come
+        // behind all it has read.
+        let bound = self.bound.as_deref().map(|bound| {
+            let or_equal = bound.worker != self.worker && ordinal <= bound.ordinal;
+            (bound, or_equal)
+        });
         let before = spec.first_column().is_some();
         let mut computed = Vec::new();
         if !before {
             computed = spec.compute(input, &mut self.state, buffers)?;
         }
-        if let Some(threshold) = threshold {
+        if let Some((bound, or_equal)) = bound
+            && let Some(threshold) = &bound.threshold
+        {
             let mut kept = input.selection().clone();
             let column = spec.first_key_column(input.columns(), &computed)?;
-            threshold.narrow(column, &mut kept, buffers)?;
+            let exceed = spec.is_single() && !or_equal;
+            threshold.narrow(column, exceed, &mut kept, buffers)?;
             if kept.is_none() {
                 return Ok(None);
             }
@@ -231,10 +244,7 @@ impl LocalTopK {
         let columns: Vec<Column> = columns.iter().map(dense).collect::<Result<_>>()?;
         let columns: Vec<&Column> = columns.iter().collect();
         let mut keys = spec.encode(&columns, input.selected(), &mut cx.buffers)?;
-        if let Some(bound) = &self.bound {
-            // Rows of another worker's splits may come before the bound's; those of this worker come
-            // behind all it has read.
-            let or_equal = bound.worker != self.worker && ordinal <= bound.ordinal;
+        if let Some((bound, or_equal)) = bound {
             let mut kept = Selection::all(keys.len());
             keys.select_below(&bound.key, 0, or_equal, &mut kept);
             if kept.is_none() {
@@ -356,6 +366,15 @@ mod tests {
         let mut two = top.open(&mut cx).unwrap();
         two.consume(&mut batch(1, 10_000, 5000), &mut cx).unwrap();
         assert!(top.shared.bound().is_some(), "a bound is told");
+        // A scan may drop equal rows of later splits alone.
+        let filter = top.filter(0).predicate;
+        let kept = [0, 1, 2].map(|ordinal| {
+            let mut kept = Selection::all(2);
+            let columns = batch(ordinal, 0, 2);
+            filter.select(&columns, &mut kept, &mut cx.buffers).unwrap();
+            kept.count()
+        });
+        assert_eq!(kept, [2, 2, 0]);
         // Nothing that comes behind the bound is kept, ...
         let used = cx.query.memory().used();
         two.consume(&mut batch(2, 20_000, 100), &mut cx).unwrap();
