@@ -49,6 +49,9 @@ pub struct SourceProperties {
     pub bounded: bool,
     /// Whether the rows can be read by one scan only: the next one is an error.
     pub read_once: bool,
+    /// Whether values are parsed while they are read, and one that is none of its type is an error:
+    /// which rows are left out must not depend on how workers take turns then.
+    pub parsed: bool,
     /// The same text for the same rows, across queries; `None` when nothing is promised.
     pub id: Option<String>,
 }
@@ -63,6 +66,7 @@ impl Default for SourceProperties {
             unique: Vec::new(),
             bounded: true,
             read_once: false,
+            parsed: false,
             id: None,
         }
     }

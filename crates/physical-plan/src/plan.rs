@@ -50,8 +50,10 @@ pub(crate) struct ScanColumn {
     pub(crate) column: usize,
     /// How many integers there are from the least to the greatest of the column, if that is known.
     pub(crate) span: Option<u64>,
-    /// Whether the scan has filters that can fail on a value.
+    /// Whether the scan can fail on a value, by its filters or when it reads.
     pub(crate) fallible: bool,
+    /// Whether groups are made between: the scan has ended when the first of them comes out.
+    pub(crate) grouped: bool,
 }
 
 impl ScanColumn {

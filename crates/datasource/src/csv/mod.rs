@@ -170,6 +170,7 @@ impl TableSource for CsvSource {
         properties.statistics.rows = self.rows;
         properties.statistics.bytes =
             Precision::Exact(self.files.iter().map(|file| file.len).sum());
+        properties.parsed = true;
         properties
     }
 

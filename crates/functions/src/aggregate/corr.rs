@@ -40,6 +40,10 @@ impl AggregateFunction for Corr {
         }
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         self.return_type(args)?;
         Ok(Box::new(CorrGroups::default()))

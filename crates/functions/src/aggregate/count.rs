@@ -67,6 +67,10 @@ impl AggregateFunction for Count {
         count_properties()
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, _args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(CountGroups::new(!self.nulls)))
     }

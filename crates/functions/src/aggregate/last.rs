@@ -59,6 +59,10 @@ impl AggregateFunction for Last {
         edge_properties()
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         edges::<true>("last", args, self.ignore_nulls)
     }

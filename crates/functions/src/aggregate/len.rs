@@ -28,6 +28,10 @@ impl AggregateFunction for Len {
         count_properties()
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, _args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(CountGroups::new(false)))
     }

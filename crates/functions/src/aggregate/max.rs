@@ -28,6 +28,10 @@ impl AggregateFunction for Max {
         extreme_properties()
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         extremes::<true>("max", args)
     }

@@ -37,6 +37,10 @@ impl AggregateFunction for Mean {
         sum_type(only("mean", args)?).map(|_| DataType::Float64)
     }
 
+    fn is_fallible(&self, args: &[DataType]) -> bool {
+        !args.iter().all(DataType::is_floating)
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(MeanGroups::new(only("mean", args)?.clone())?))
     }

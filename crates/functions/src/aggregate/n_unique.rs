@@ -74,6 +74,10 @@ impl AggregateFunction for NUnique {
         properties
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         let data_type = only("n_unique", args)?.clone();
         Ok(Box::new(UniqueGroups::new(data_type, self.nulls)?))

@@ -61,6 +61,10 @@ impl AggregateFunction for Quantile {
         float_type("quantile", args)
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         self.return_type(args)?;
         Ok(Box::new(QuantileGroups::new(self.share)))
@@ -83,6 +87,10 @@ impl AggregateFunction for Median {
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
         only("median", args)?;
         float_type("median", args)
+    }
+
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

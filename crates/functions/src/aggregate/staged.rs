@@ -55,10 +55,12 @@ impl Sorted {
     }
 
     fn of(&self, group: usize) -> &[u64] {
-        let start = group.checked_sub(1).map_or(0, |before| self.ends[before]);
-        match self.ends.get(group) {
-            Some(&end) => &self.words[start as usize..end as usize],
-            None => &[],
+        let end = |group: usize| self.ends.get(group).copied();
+        let start = group.checked_sub(1).map_or(Some(0), end);
+        match (start, end(group)) {
+            (Some(start), Some(end)) => &self.words[start as usize..end as usize],
+            // Groups that have come since.
+            (_, None) | (None, Some(_)) => &[],
         }
     }
 }
@@ -109,7 +111,8 @@ impl Staged {
 
     /// The bytes taken.
     pub(super) fn size(&self) -> usize {
-        let scratch = bytes_of(&self.scratch.ends) + bytes_of(&self.scratch.words);
-        bytes_of(&self.groups) + bytes_of(&self.words) + scratch
+        let bytes = |sorted: &Sorted| bytes_of(&sorted.ends) + bytes_of(&sorted.words);
+        let sorted = bytes(&self.scratch) + self.sorted.get().map_or(0, bytes);
+        bytes_of(&self.groups) + bytes_of(&self.words) + sorted
     }
 }

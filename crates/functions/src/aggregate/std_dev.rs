@@ -67,6 +67,10 @@ impl AggregateFunction for Std {
         float_type("std", args)
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         self.return_type(args)?;
         Ok(Box::new(SpreadGroups::new(self.ddof, true)))

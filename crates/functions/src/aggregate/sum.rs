@@ -26,6 +26,10 @@ impl AggregateFunction for Sum {
         sum_type(only("sum", args)?)
     }
 
+    fn is_fallible(&self, args: &[DataType]) -> bool {
+        !args.iter().all(DataType::is_floating)
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(SumGroups::new(only("sum", args)?.clone())?))
     }

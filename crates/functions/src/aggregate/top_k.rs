@@ -62,6 +62,10 @@ impl<const MAX: bool> AggregateFunction for TopK<MAX> {
         Ok(DataType::new_list(item, true))
     }
 
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        false
+    }
+
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         self.return_type(args)?;
         groups_of::<MAX>(self.name(), orderable(self.name(), args)?, self.count)

@@ -37,6 +37,11 @@ pub trait AggregateFunction: Any + Send + Sync + Debug {
     /// `Unsupported` for types it cannot aggregate.
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>>;
 
+    /// Whether the result of a group can be an error, as a sum that does not fit its type.
+    fn is_fallible(&self, _args: &[DataType]) -> bool {
+        true
+    }
+
     /// The function that gives the same of the distinct values of the argument alone, if there is
     /// one: `count` for `n_unique`.
     fn of_distinct(&self) -> Option<Arc<dyn AggregateFunction>> {

@@ -5,7 +5,7 @@ use esker_logical_expr::Expr;
 use esker_logical_expr::tree::Transformed;
 use esker_logical_plan::{Join, JoinType, LogicalPlan, PlanChild, PlanNode};
 
-use super::reorder_joins::{is_free, only_chooses, with_columns};
+use super::reorder_joins::{is_free, only_chooses, owners, with_columns};
 use crate::cost::Estimates;
 use crate::descend::{Visited, descend};
 use crate::expressions::is_infallible;
@@ -86,6 +86,13 @@ fn delay(node: &LogicalPlan, join: &Join, estimates: &Estimates) -> Result<Optio
     let Some(semi) = found else {
         return Ok(None);
     };
+    // The right side of a semi join is hidden, and a projection hides columns, too: what comes to
+    // stand side by side must not have the same ones.
+    let mut relations = inputs.clone();
+    relations.push(semi.right().clone());
+    if owners(&relations).is_none() {
+        return Ok(None);
+    }
     let joined = node.clone().with_inputs(inputs)?.with_origin(node.origin());
     let (right, semi) = (semi.right().clone(), LogicalPlan::Join(semi));
     let origin = semi.origin();
@@ -239,6 +246,19 @@ mod tests {
         assert!(!moves(lines(JoinType::Inner, orders(1500), suppliers())));
         let limited = limit(0, 3, lines(JoinType::Semi, orders(1500), suppliers()));
         assert!(!check(limited).contains("    Join: type=Semi, on=[(#la, #oa)]\n        Join"));
+    }
+
+    /// A relation that stands on both sides keeps its columns apart only as long as one of them is
+    /// hidden.
+    #[test]
+    fn relations_that_meet_themselves_stay() {
+        let (orders, on) = (side_of_rows("o", 1500), [("la", "oa")]);
+        let lines = side_of_rows("l", 6000);
+        let semi = join(lines, orders.clone(), JoinType::Semi, &on, None);
+        let wanted = filter(orders, col("ok").eq(1i64).and(col("od").eq(2.0)));
+        let on = [("lb", "ob")];
+        let plan = join(LogicalPlan::Join(semi), wanted, JoinType::Inner, &on, None);
+        assert!(!moves(LogicalPlan::Join(plan)));
     }
 
     #[test]

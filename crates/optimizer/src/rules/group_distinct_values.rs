@@ -91,7 +91,7 @@ mod tests {
     fn the_only_aggregate_of_all_rows() {
         let of = |exprs: Vec<Expr>| apply(GroupDistinctValues, aggregate(scan("t"), [], exprs));
         insta::assert_snapshot!(of(vec![kinds(col("f") + lit(1.0)).alias("n")]), @r"
-        Aggregate: groupExpr=[], aggregateExpr=[TOTAL(#f + 1.0) as n]
+        Aggregate: groupExpr=[], aggregateExpr=[TOTAL(#f) as n]
             Aggregate: groupExpr=[#f + 1.0], aggregateExpr=[]
                 Scan: t; projection=None
         ");

@@ -16,7 +16,7 @@ use crate::descend::{Visited, descend};
 use crate::reliance::Reliance;
 use crate::rule::OptimizerRule;
 use region::Region;
-pub(super) use region::{is_free, only_chooses, with_columns};
+pub(super) use region::{is_free, only_chooses, owners, with_columns};
 use twins::Twins;
 
 /// Puts three or more inner joins that follow each other into the order of which the results are

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use esker_datatypes::{ColumnStatistics, Field, Result, Schema};
-use esker_logical_expr::Expr;
+use esker_logical_expr::{Expr, expr_type};
 use esker_logical_plan::{Aggregate, Distinct, Filter, JoinType, PlanNode, Projection, Scan, Side};
 
 use crate::expression::Program;
@@ -23,6 +23,7 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec, id: u32) -> Lineage {
     let options = source.options();
     let mut filters = options.filters.iter();
     let fallible = filters.any(|filter| filter.predicate.properties().fallible);
+    let fallible = fallible || scan.source().properties().parsed;
     let column = |&column: &usize| {
         let statistics = options.columns.get(column).and_then(|&at| known.get(at));
         Some(ScanColumn {
@@ -31,6 +32,7 @@ pub(super) fn of_scan(scan: &Scan, source: &ScanExec, id: u32) -> Lineage {
             column,
             span: statistics.and_then(span),
             fallible,
+            grouped: false,
         })
     };
     options.projection.iter().map(column).collect()
@@ -77,16 +79,27 @@ pub(super) fn of_aggregate(aggregate: &Aggregate, inputs: &[PhysicalPlan]) -> Re
     let keys = aggregate.keys();
     let mut computed: Vec<&Expr> = keys.iter().collect();
     for expr in aggregate.aggregates() {
-        if let Expr::Aggregate(call) = expr.unaliased() {
-            computed.extend(call.args.iter().map(|arg| &**arg));
+        let Expr::Aggregate(call) = expr.unaliased() else {
+            return Ok(Lineage::default());
+        };
+        let args = call.args.iter().map(|arg| &**arg);
+        let types = args
+            .clone()
+            .map(|arg| Ok(expr_type(arg, input.schema())?.data_type));
+        if call
+            .function
+            .is_fallible(&types.collect::<Result<Vec<_>>>()?)
+        {
+            return Ok(Lineage::default());
         }
+        computed.extend(args);
     }
     if can_fail(&computed, input.schema())? {
         return Ok(Lineage::default());
     }
     let column = |key: &Expr| {
         let at = input.schema().index_of(key.unaliased().as_column()?)?;
-        input.scan_column(at).cloned()
+        input.scan_column(at).cloned().map(grouped)
     };
     let mut lineage: Lineage = keys.iter().map(column).collect();
     lineage.resize(aggregate.schema().len(), None);
@@ -104,7 +117,15 @@ pub(super) fn of_distinct(distinct: &Distinct, inputs: &[PhysicalPlan]) -> Linea
         input.scan_column(at).filter(|_| keys.contains(&field.id()))
     };
     let fields = distinct.schema().fields().iter();
-    fields.map(|field| column(field).cloned()).collect()
+    let columns = fields.map(|field| column(field).cloned().map(grouped));
+    columns.collect()
+}
+
+fn grouped(column: ScanColumn) -> ScanColumn {
+    ScanColumn {
+        grouped: true,
+        ..column
+    }
 }
 
 /// Those of the probe side, where all rows of the result are rows of it. `on` are the keys.

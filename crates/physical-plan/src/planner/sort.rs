@@ -57,8 +57,9 @@ fn give_filter(sink: &TopKExec, inputs: &[PhysicalPlan]) -> Option<usize> {
     };
     let key = sink.filtered_column()?;
     let from = input.scan_column(key)?;
-    // Which rows the filter drops depends on how the workers take turns; errors must not.
-    if from.fallible {
+    // Which rows the filter drops depends on how the workers take turns; errors must not. Behind
+    // groups it would come when all rows have been read.
+    if from.fallible || from.grouped {
         return None;
     }
     from.add_filter(sink.filter(from.column));

@@ -230,7 +230,7 @@ impl Key {
 }
 
 /// Which relation has a column; `None` when two have the same one.
-fn owners(relations: &[PlanChild]) -> Option<HashMap<ColumnId, Set>> {
+pub(in crate::rules) fn owners(relations: &[PlanChild]) -> Option<HashMap<ColumnId, Set>> {
     let mut owners = HashMap::new();
     for (at, relation) in relations.iter().enumerate() {
         for field in relation.schema().fields() {

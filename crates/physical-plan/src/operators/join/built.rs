@@ -17,7 +17,7 @@ pub(super) struct Built {
     pub(super) payload: Vec<(DataType, Chunked)>,
     /// The rows of each key; none where there are no keys or no rows.
     pub(super) table: Option<JoinTable>,
-    /// The values there are of each key, where they are few and somebody asks.
+    /// The values there are of each key, where a scan filters by them or the table asks them first.
     pub(super) keys: Vec<Option<Arc<KeySet>>>,
     /// All rows in their order, where each is a candidate of each probe row.
     pub(super) all: Vec<u32>,
