@@ -96,7 +96,7 @@ mod tests {
                 Scan: t; projection=None
         ");
         insta::assert_snapshot!(of(vec![kinds(col("f"))]), @r"
-        Aggregate: groupExpr=[], aggregateExpr=[TOTAL(#f) as KINDS(f)]
+        Aggregate: groupExpr=[], aggregateExpr=[TOTAL(#f) as f_kinds]
             Aggregate: groupExpr=[#f], aggregateExpr=[]
                 Scan: t; projection=None
         ");

@@ -251,6 +251,8 @@ fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let part = place.fract();
     Some(match part == 0.0 || low == high {
         true => low,
+        // The two forms differ by what the greater value is rounded to.
+        false if (high - low).is_finite() => low + (high - low) * part,
         false => low * (1.0 - part) + high * part,
     })
 }
