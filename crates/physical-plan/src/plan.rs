@@ -39,7 +39,7 @@ pub struct PhysicalPlan {
 pub(crate) type Lineage = Vec<Option<ScanColumn>>;
 
 /// A column of a scan: with nothing between but operators that do not change it, give nothing of the
-/// rows of one of its values for those of another, and cannot fail on a row.
+/// rows of one of its values for those of another, and cannot fail on a row. These may be breakers.
 #[derive(Clone)]
 pub(crate) struct ScanColumn {
     /// The id of the scan's node.

@@ -10,7 +10,8 @@ use super::common::only;
 use super::floats::float_type;
 use super::moments::SpreadGroups;
 
-/// `std(x)` with its option: the standard deviation, the root of the variance of a group's values, as `Float64`.
+/// `std(x)` with its option: the standard deviation, the root of the variance of a group's values,
+/// as `Float64`.
 ///
 /// Integers and decimals count as the floats nearest to them. Nulls are skipped; of `ddof` values
 /// or fewer the result is null. NaN and infinities give NaN, and so do numbers whose squares are

@@ -10,9 +10,9 @@ use crate::rule::OptimizerRule;
 /// own, and tells scans how many rows are wanted. A filter stops a limit.
 ///
 /// Of a left join each left row makes at least one row, and of a right join each right row: that
-/// side gets a limit of its own, and so does the input of an unnested list. Not the right side when the order is promised, for there the rows
-/// come in the order of the left ones. Other joins, an aggregation, a sort and `Distinct` stop a
-/// limit.
+/// side gets a limit of its own, and so does the input of an unnested list. Not the right side when
+/// the order is promised, for there the rows come in the order of the left ones. Other joins, an
+/// aggregation, a sort and `Distinct` stop a limit.
 ///
 /// A limit of no rows takes the place of whatever only chooses or orders rows, goes into all inputs
 /// of a join, and below an aggregation by keys.

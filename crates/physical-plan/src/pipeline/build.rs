@@ -81,7 +81,8 @@ impl Open {
     }
 }
 
-/// The pipelines of a plan whose rows end in `sink`: the last one is the root's. Batches within them have about `batch_size` rows.
+/// The pipelines of a plan whose rows end in `sink`: the last one is the root's. Batches within them
+/// have about `batch_size` rows.
 ///
 /// # Errors
 /// `Unsupported` for unions nested too deep; `Internal` when the plan is not well-formed.

@@ -30,8 +30,9 @@ const SCATTERED_AT_END: usize = 1 << 8;
 /// Each worker keeps candidates. When they are many it sorts them, drops those that are out, and
 /// tells all workers the last key that is in: no row behind it can be in, and such rows are dropped
 /// before their columns are copied, most of them by their first key, before the others are encoded.
-/// The scan below may drop them before it reads their other columns. Of rows with equal keys the earlier ones are in, so a worker
-/// drops rows that equal that key only if they come behind the row that has it.
+/// The scan below may drop them before it reads their other columns. Of rows with equal keys the
+/// earlier ones are in, so a worker drops rows that equal that key only if they come behind the row
+/// that has it.
 pub struct TopKExec {
     shared: Arc<Shared>,
 }
