@@ -118,6 +118,9 @@ fn lists_side_by_side() {
         let df = pieces(&ctx, [("a", lists(&a)), ("f", fixed)]);
         let rows_of_f = rows(&df.select(["f"]).explode(["f"]));
         assert_eq!(rows_of_f, ["7", "NULL", "9", "NULL", "1", "2"]);
+        // What comes before the row is there, whatever the size of batches.
+        let first = rows(&df.explode(["a", "f"]).limit(1));
+        assert_eq!(first, ["1,7"]);
         let error = df.explode(["a", "f"]).collect().unwrap_err().to_string();
         let wanted = "explode of lists of different lengths in a row: 1 values beside 2";
         assert!(error.contains(wanted), "{error}");

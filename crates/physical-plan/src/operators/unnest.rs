@@ -117,7 +117,11 @@ impl LocalUnnest {
                 None => self.slot,
                 Some(rows) => rows[self.slot] as usize,
             };
-            let len = self.len_of(row)?;
+            let len = match self.len_of(row) {
+                // The rows before it come first: nobody may want more.
+                Err(_) if rows > 0 => break,
+                len => len?,
+            };
             let some = (len - self.given).min(room - rows);
             self.pieces.push(Piece {
                 row: row as u32,
