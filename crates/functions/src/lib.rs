@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use esker_logical_expr::function::{FunctionRegistry, ScalarFunction};
 
-pub use aggregate::{AggregateExpr, Count, First, Last, NUnique, Std, Var, corr, len};
+pub use aggregate::{AggregateExpr, Count, First, Last, NUnique, Spread, Std, Var, corr, len};
 pub use conditional::{ConditionalExpr, coalesce};
 pub use math::MathExpr;
 pub use string::{StrNamespace, StringExpr};

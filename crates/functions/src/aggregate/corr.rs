@@ -16,7 +16,7 @@ use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
 
 use super::common::{bytes_of, check_range, columns, grow, states_of_rows, typed, validity};
-use super::floats::{as_floats, float_state, float_type};
+use super::floats::{as_floats, float_column, float_state, float_type};
 use super::rows::{keep, same_rows};
 
 /// See [`corr`](super::corr).
@@ -113,8 +113,7 @@ struct CorrGroups {
 
 impl CorrGroups {
     fn column(&self, groups: Range<usize>, value: impl Fn(&Moments) -> f64) -> Column {
-        let values = self.states[groups].iter().map(value);
-        Column::flat(Arc::new(Float64Array::from_iter_values(values)))
+        float_column(self.states[groups].iter().map(value))
     }
 }
 

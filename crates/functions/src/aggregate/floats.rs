@@ -1,6 +1,8 @@
 //! Numbers of any type as `Float64`, for the aggregates that compute with floats.
 
-use arrow::array::Array;
+use std::sync::Arc;
+
+use arrow::array::{Array, Float64Array};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::Float64Type;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection, value_type};
@@ -69,4 +71,9 @@ pub(super) fn float_state<const N: usize>(
         *to = floats.values().clone();
     }
     Ok(all)
+}
+
+/// A column of floats that are all there.
+pub(super) fn float_column(values: impl Iterator<Item = f64>) -> Column {
+    Column::flat(Arc::new(Float64Array::from_iter_values(values)))
 }

@@ -25,14 +25,13 @@ mod n_unique;
 mod quantile;
 mod rows;
 mod slots;
+mod spread;
 mod staged;
-mod std_dev;
 mod sum;
 mod sums;
 #[cfg(test)]
 mod tests;
 mod top_k;
-mod var;
 
 use std::sync::Arc;
 
@@ -43,8 +42,7 @@ pub use count::Count;
 pub use first::First;
 pub use last::Last;
 pub use n_unique::NUnique;
-pub use std_dev::Std;
-pub use var::Var;
+pub use spread::{Spread, Std, Var};
 
 /// Aggregate functions, as methods of expressions.
 ///

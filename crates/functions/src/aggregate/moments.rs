@@ -19,7 +19,7 @@ use esker_datatypes::{Buffers, Column, Result, Selection};
 use esker_logical_expr::function::GroupsAccumulator;
 
 use super::common::{bytes_of, check_range, columns, grow, states_of_rows, validity};
-use super::floats::{float_state, with_floats};
+use super::floats::{float_column, float_state, with_floats};
 
 /// What is known of a group's values.
 #[derive(Clone, Copy, Default)]
@@ -72,8 +72,7 @@ impl SpreadGroups {
     }
 
     fn column(&self, groups: Range<usize>, value: impl Fn(&Moments) -> f64) -> Column {
-        let values = self.states[groups].iter().map(value);
-        Column::flat(Arc::new(Float64Array::from_iter_values(values)))
+        float_column(self.states[groups].iter().map(value))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `std(x)`: the standard deviation, the root of the variance.
+//! `var(x)` and `std(x)`: the variance, and its root, the standard deviation.
 
 use std::sync::Arc;
 
@@ -10,12 +10,18 @@ use super::common::only;
 use super::floats::float_type;
 use super::moments::SpreadGroups;
 
-/// `std(x)` with its option: the standard deviation, the root of the variance of a group's values,
-/// as `Float64`.
+/// `var(x)` with its option: the variance of a group's values, as `Float64`; see [`Spread`].
 ///
-/// Integers and decimals count as the floats nearest to them. Nulls are skipped; of `ddof` values
-/// or fewer the result is null. NaN and infinities give NaN, and so do numbers whose squares are
-/// beyond `Float64`. However great the mean is beside the spread, no digits are lost to it.
+/// ```
+/// use esker_functions::Var;
+/// assert_eq!(Var::new().of("x").to_string(), "VAR(#x)");
+/// let whole = Var::new().ddof(0).of("x");
+/// assert_eq!(whole.to_string(), "VAR(#x, ddof=0)");
+/// ```
+pub type Var = Spread<false>;
+
+/// `std(x)` with its option: the standard deviation, the root of the variance of a group's values,
+/// as `Float64`; see [`Spread`].
 ///
 /// ```
 /// use esker_functions::Std;
@@ -23,18 +29,25 @@ use super::moments::SpreadGroups;
 /// let whole = Std::new().ddof(0).of("x");
 /// assert_eq!(whole.to_string(), "STD(#x, ddof=0)");
 /// ```
+pub type Std = Spread<true>;
+
+/// How far the values of a group lie apart: the variance, or its root where `ROOT` says so.
+///
+/// Integers and decimals count as the floats nearest to them. Nulls are skipped; of `ddof` values
+/// or fewer the result is null. NaN and infinities give NaN, and so do numbers whose squares are
+/// beyond `Float64`. However great the mean is beside the spread, no digits are lost to it.
 #[derive(Clone, Copy, Debug)]
-pub struct Std {
+pub struct Spread<const ROOT: bool> {
     ddof: u32,
 }
 
-impl Default for Std {
+impl<const ROOT: bool> Default for Spread<ROOT> {
     fn default() -> Self {
         Self { ddof: 1 }
     }
 }
 
-impl Std {
+impl<const ROOT: bool> Spread<ROOT> {
     /// That of a sample: the squared distances are divided by the count less one.
     pub fn new() -> Self {
         Self::default()
@@ -54,9 +67,9 @@ impl Std {
     }
 }
 
-impl AggregateFunction for Std {
+impl<const ROOT: bool> AggregateFunction for Spread<ROOT> {
     fn name(&self) -> &str {
-        "std"
+        if ROOT { "std" } else { "var" }
     }
 
     fn signature(&self) -> Signature {
@@ -64,8 +77,8 @@ impl AggregateFunction for Std {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        only("std", args)?;
-        float_type("std", args)
+        only(self.name(), args)?;
+        float_type(self.name(), args)
     }
 
     fn is_fallible(&self, _args: &[DataType]) -> bool {
@@ -74,7 +87,7 @@ impl AggregateFunction for Std {
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
         self.return_type(args)?;
-        Ok(Box::new(SpreadGroups::new(self.ddof, true)))
+        Ok(Box::new(SpreadGroups::new(self.ddof, ROOT)))
     }
 
     fn options_text(&self) -> Option<String> {
