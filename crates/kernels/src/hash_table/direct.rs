@@ -52,7 +52,7 @@ impl Span {
         Some((self.first(), places))
     }
 
-    /// How many words there can be, which [`places`](Self::places) has allowed.
+    /// How many words there can be, where that is known to be few enough to count.
     pub(super) fn all_places(self) -> usize {
         self.greatest.abs_diff(self.least) as usize + 1
     }

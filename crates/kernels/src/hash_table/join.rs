@@ -11,6 +11,8 @@ mod dense;
 mod hashed;
 /// Which keys there are.
 mod key_set;
+/// What is found.
+mod matches;
 /// Keys in a range that is not too wide.
 mod ranked;
 
@@ -28,9 +30,11 @@ use crate::bits::each_set;
 use crate::select::chunks::{CHUNK_ROWS, NO_ROW};
 use dense::{Dense, DensePart, Places};
 use hashed::{Hashed, HashedPart};
+use matches::{Answer, Match};
 use ranked::{Ranked, RankedPart};
 
 pub use key_set::KeySet;
+pub use matches::Matches;
 
 /// The bytes that a row takes in a hash table, roughly.
 const HASHED_ROW: usize = 40;
@@ -330,90 +334,6 @@ impl JoinTable {
             let start = found.start as usize;
             &self.rows[start..start + found.len as usize]
         }
-    }
-}
-
-/// What a table has found for each selected row of a batch: see [`JoinTable::rows_of`].
-#[derive(Debug, Default)]
-pub struct Matches {
-    single: bool,
-    /// If no two build rows have the same key: the build row, or [`NO_ROW`].
-    rows: Vec<u32>,
-    /// Else.
-    ranges: Vec<Match>,
-}
-
-impl Matches {
-    /// Nothing found for no rows.
-    pub fn clear(&mut self) {
-        self.single = false;
-        self.rows.clear();
-        self.ranges.clear();
-    }
-
-    /// The build row of each selected row, or [`NO_ROW`]: where the table [is
-    /// unique](JoinTable::is_unique).
-    #[inline]
-    pub fn single(&self) -> Option<&[u32]> {
-        self.single.then_some(&self.rows)
-    }
-}
-
-/// The build rows of a key: a range of the table's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Match {
-    start: u32,
-    len: u32,
-}
-
-/// What is written down for a probe row.
-trait Answer: Copy + PartialEq {
-    /// No build row.
-    const NONE: Self;
-    /// Not looked up yet.
-    const UNKNOWN: Self;
-
-    /// The build rows that stand in a range of the table's.
-    fn of(range: Match, rows: &[u32]) -> Self;
-
-    /// One build row and where it stands.
-    fn of_one(place: u32, row: u32) -> Self;
-}
-
-impl Answer for Match {
-    const NONE: Self = Self { start: 0, len: 0 };
-    const UNKNOWN: Self = Self {
-        start: u32::MAX,
-        len: u32::MAX,
-    };
-
-    #[inline]
-    fn of(range: Self, _rows: &[u32]) -> Self {
-        range
-    }
-
-    #[inline]
-    fn of_one(place: u32, _row: u32) -> Self {
-        Self {
-            start: place,
-            len: 1,
-        }
-    }
-}
-
-/// The build row itself, where there is never more than one.
-impl Answer for u32 {
-    const NONE: Self = NO_ROW;
-    const UNKNOWN: Self = NO_ROW - 1;
-
-    #[inline]
-    fn of(range: Match, rows: &[u32]) -> Self {
-        rows[range.start as usize]
-    }
-
-    #[inline]
-    fn of_one(_place: u32, row: u32) -> Self {
-        row
     }
 }
 

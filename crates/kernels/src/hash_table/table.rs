@@ -14,6 +14,9 @@
               below the number of keys, and rows below the number of rows"
 )]
 
+/// An array in place of the slots.
+mod array;
+
 use esker_datatypes::{Error, Result};
 
 use super::ascending::{AscendingKeys, KeyOrder};
@@ -21,7 +24,6 @@ use super::direct::{Direct, Span};
 use super::layout::KeyLayout;
 use super::width::{Any, Exactly, Width};
 use super::words::{Keys, is_long};
-use crate::bits::each_set;
 
 /// So many rows are looked up at a time.
 pub(super) const BLOCK: usize = 128;
@@ -192,19 +194,6 @@ impl KeyTable {
         self.words.reserve(keys * self.stride);
     }
 
-    /// Without hashes, if the table can: writes the number of each row's key, or [`UNSURE`].
-    pub(super) fn find_by_value(&self, keys: &Keys, out: &mut [u32]) -> bool {
-        let Some(direct) = &self.direct else {
-            return false;
-        };
-        direct.find(keys.words(), out);
-        if let Some(nulls) = keys.nulls() {
-            let null = self.null_key.unwrap_or(UNSURE);
-            each_set(nulls, keys.len(), |row| out[row] = null);
-        }
-        true
-    }
-
     /// Writes the number of each row's key; new keys are entered, in the order of the rows. `rows`
     /// lists the rows to look up, all if there is no list; `hashes` and `out` have an item for each.
     pub(super) fn intern(
@@ -271,79 +260,6 @@ impl KeyTable {
             start += BLOCK;
         }
         Ok(())
-    }
-
-    /// Looks rows up in the array and puts it back, or goes over to slots when the rows do not fit.
-    fn intern_direct(
-        &mut self,
-        mut direct: Box<Direct>,
-        keys: &Keys,
-        row: impl Fn(usize) -> usize,
-        hashes: &[u64],
-        out: &mut [u32],
-    ) -> Result<()> {
-        let words = keys.words();
-        let rows = (0..hashes.len()).map(&row);
-        let span = Span::of(
-            rows.clone()
-                .filter(|&row| !keys.is_null(row))
-                .map(|row| words[row]),
-        );
-        let all = self.len() + hashes.len();
-        if span.is_some_and(|span| !direct.cover(span, all, self.numbered_words())) {
-            self.rebuild_for_all();
-            return Ok(());
-        }
-        for ((row, &hash), out) in rows.zip(hashes).zip(out) {
-            let place = match keys.is_null(row) {
-                true => None,
-                false => Some(direct.place(words[row])),
-            };
-            let known = match &place {
-                Some(place) => place.checked_sub(1),
-                None => self.null_key,
-            };
-            let key = match known {
-                Some(key) => key,
-                None => self.push(Exactly::<1>, keys, row, hash)?,
-            };
-            match place {
-                Some(place) => *place = key + 1,
-                None => self.null_key = Some(key),
-            }
-            *out = key;
-        }
-        self.direct = Some(direct);
-        Ok(())
-    }
-
-    /// Goes over to an array, when the slots have become more and the keys lie close together.
-    fn consider_direct(&mut self) {
-        let slots = self.slots.len();
-        if self.direct.is_some() || self.considered.is_none_or(|considered| considered == slots) {
-            return;
-        }
-        self.considered = Some(slots);
-        let Some(span) = Span::of(self.numbered_words().map(|(_, word)| word)) else {
-            return;
-        };
-        let mut direct = Box::<Direct>::default();
-        if direct.cover(span, self.len(), self.numbered_words()) {
-            self.slots = Vec::new();
-            self.direct = Some(direct);
-        }
-    }
-
-    /// The keys of one word, but for that of null.
-    fn numbered_words(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let words = self.words.iter().copied().take(self.len()).enumerate();
-        words.filter(|&(key, _)| self.null_key != Some(key as u32))
-    }
-
-    /// Whether an array stands in place of the slots.
-    #[cfg(test)]
-    pub(super) fn is_direct(&self) -> bool {
-        self.direct.is_some() && self.ascending.is_none()
     }
 
     /// Whether a key is that of a row.

@@ -16,6 +16,7 @@ use super::{JoinKeys, KeyChunk};
 use crate::hash::fold;
 use crate::hash_table::direct::Span;
 use crate::hash_table::layout::{Kind, Place};
+use crate::hash_table::pack::KeyWords;
 use crate::hash_table::words::Keys;
 
 /// So many bits fit a cache and are worth it in any case,
@@ -212,10 +213,10 @@ impl<'a> Words<'a> {
         let rows = keys.words().chunks_exact(self.stride).enumerate();
         let there = rows.filter(|&(row, _)| !keys.is_null(row));
         there.map(move |(_, row)| {
-            let high = row[place.word] >> place.shift << unused;
+            let word = u64::get(&row[place.word..], place);
             match signed {
-                true => (high as i64 >> unused) as u64,
-                false => high >> unused,
+                true => ((word << unused) as i64 >> unused) as u64,
+                false => word,
             }
         })
     }

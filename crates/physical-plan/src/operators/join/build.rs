@@ -3,65 +3,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use esker_datatypes::{Batch, Column, DataType, Error, Order, Result, Schema};
-use esker_kernels::hash_table::{JoinKeys, JoinPart, JoinTable, KeyChunk, KeySet};
+use esker_datatypes::{Batch, Column, Error, Order, Result};
+use esker_kernels::hash_table::{JoinPart, JoinTable, KeyChunk, KeySet};
 use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, Chunked, chunk_of};
-use esker_logical_expr::Expr;
 use esker_runtime::{Reservation, TaskContext};
 
 use super::super::held::{Held, held_batch_size, plan_held_chunks};
 use super::Shared;
+use super::build_keys::BuildKeys;
 use super::built::{Built, Marks, constant_if_one};
-use crate::expression::{Program, ProgramState};
+use crate::expression::ProgramState;
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Streaming};
 
 /// A table of fewer rows is built by one task.
 const ONE_PART: usize = CHUNK_ROWS;
-
-/// How the keys of build rows are made of what is kept of them.
-pub(super) struct BuildKeys {
-    keys: Arc<JoinKeys>,
-    /// Positions in the input of what is kept for the keys alone.
-    extra: Vec<usize>,
-    /// Keys that are more than a column, kept behind those.
-    computed: Option<Arc<Program>>,
-    /// Where each key stands in what is kept.
-    at: Vec<usize>,
-}
-
-impl BuildKeys {
-    /// Keys over the columns of the build side, of which the payload is kept anyway.
-    pub(super) fn new(
-        keys: JoinKeys,
-        exprs: &[&Expr],
-        schema: &Schema,
-        payload: &[(usize, DataType)],
-    ) -> Result<Self> {
-        let column = |expr: &Expr| expr.as_column().and_then(|id| schema.index_of(id));
-        let mut kept: Vec<usize> = payload.iter().map(|(at, _)| *at).collect();
-        for at in exprs.iter().filter_map(|expr| column(expr)) {
-            if !kept.contains(&at) {
-                kept.push(at);
-            }
-        }
-        let mut computed = Vec::new();
-        let at = exprs.iter().map(|expr| {
-            let known = column(expr).and_then(|at| kept.iter().position(|&other| other == at));
-            known.unwrap_or_else(|| {
-                computed.push(*expr);
-                kept.len() + computed.len() - 1
-            })
-        });
-        let at = at.collect();
-        let computed = (!computed.is_empty()).then(|| Program::compile(&computed, schema));
-        Ok(Self {
-            keys: Arc::new(keys),
-            extra: kept.split_off(payload.len()),
-            computed: computed.transpose()?,
-            at,
-        })
-    }
-}
 
 /// Keeps the build side.
 ///

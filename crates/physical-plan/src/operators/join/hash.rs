@@ -8,7 +8,8 @@ use esker_logical_expr::Expr;
 use esker_logical_plan::{RowPredicate, Side};
 use esker_runtime::{Reservation, TaskContext};
 
-use super::build::{BuildKeys, BuildSink};
+use super::build::BuildSink;
+use super::build_keys::BuildKeys;
 use super::built::Built;
 use super::probe::{Candidates, LocalProbe};
 use super::{JoinSpec, RuntimeFilter, Shared, role};

@@ -3,6 +3,8 @@
 
 /// The sink of the build side.
 mod build;
+/// The keys of the build side.
+mod build_keys;
 /// The finished build side.
 mod built;
 /// The condition that pairs must meet beside equal keys.
