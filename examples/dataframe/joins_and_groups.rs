@@ -21,6 +21,19 @@ fn main() -> Result<()> {
         .sort([col("salary_max").desc(), col("state").asc()]);
     println!("{}\n", by_state.collect()?);
 
+    println!("The middle of each state's salaries, how far they lie apart, and the best two:");
+    let salary = || col("salary");
+    let spread = employees.filter(col("state").is_not_null());
+    let spread = spread.group_by(["state"]).agg([
+        salary().median().alias("middle"),
+        Std::new().ddof(0).of("salary").alias("apart"),
+        salary().top_k(2).alias("best"),
+    ]);
+    // Lists become rows: those of a state one below the other.
+    let spread = spread.explode(["best"]);
+    let spread = spread.sort([col("state").asc(), col("best").desc()]);
+    println!("{}\n", spread.collect()?);
+
     println!("Departments and their heads; nobody has number 5, so Marketing has none:");
     let headed = departments.join(&employees, Join::left().left_on(["head"]).right_on(["id"]));
     let headed = headed.select(["department", "last_name", "budget"]);
