@@ -57,11 +57,12 @@ impl Chain {
             return None;
         }
         let opened = Self::open_stages(spec, dense, batch_size, cx);
-        if opened.is_err() {
-            spec.run.leave();
-        }
         opened
-            .map_err(|(stage, error)| spec.run.fail(stage, 0, error))
+            .map_err(|(stage, error)| {
+                // In this order: whoever finds the chain over must find out why.
+                spec.run.fail(stage, 0, error);
+                spec.run.leave();
+            })
             .ok()
     }
 

@@ -12,7 +12,7 @@ use esker_datatypes::{Error, ErrorKind};
 use esker_physical_plan::{Delivery, RunningQuery, start};
 use esker_runtime::{MemoryBudget, QueryContext, WorkerPool};
 pub(crate) use parts::Habit;
-use parts::Random;
+use parts::{Choppy, Random};
 use plans::{Maker, Node};
 
 use crate::rows_of_arrow;
@@ -261,6 +261,38 @@ fn run(seeds: std::ops::Range<u64>) {
             Err(RecvTimeoutError::Timeout) => panic!("case {last} hangs"),
             Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+/// One worker finds that the first table cannot be opened while others come to the second.
+#[test]
+fn nothing_comes_before_an_error_of_opening() {
+    let alive = Arc::new(());
+    let table = |splits: Vec<Vec<Vec<i64>>>, missing| {
+        Node::Scan(Choppy {
+            splits,
+            broken: None,
+            missing,
+            blocks: 0,
+            alive: Arc::clone(&alive),
+        })
+    };
+    for _ in 0..3000 {
+        let tables = vec![
+            table(vec![], true),
+            table(vec![vec![vec![1], vec![2]]], false),
+        ];
+        let case = Case {
+            threads: 6,
+            batch_size: 1,
+            memory: MemoryBudget::unlimited(),
+            plan: Node::Union(tables),
+            held: None,
+            caller: Caller::Streams,
+            slow: false,
+            alive: Arc::clone(&alive),
+        };
+        case.check();
     }
 }
 
