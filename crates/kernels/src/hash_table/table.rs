@@ -415,7 +415,8 @@ fn most_keys(slots: usize) -> usize {
 /// free, else [`UNSURE`]. Whether not all are found.
 ///
 /// A row takes no branches here, so that neither a wrong guess of the processor nor a wait for
-/// memory holds up the rows behind it.
+/// memory holds up the rows behind it. All slots are read before the first key, so that many waits
+/// for either overlap.
 #[inline]
 pub(super) fn guess<'a, W: Width>(
     table: impl Fn(u64) -> &'a KeyTable,
@@ -425,19 +426,23 @@ pub(super) fn guess<'a, W: Width>(
     hashes: &[u64],
     out: &mut [u32],
 ) -> bool {
-    let mut greatest = 0;
-    for ((row, &hash), out) in rows.clone().zip(hashes).zip(out.iter_mut()) {
+    for (&hash, out) in hashes.iter().zip(out.iter_mut()) {
         let table = table(hash);
         let mask = table.slots.len() - 1;
         let at = hash as usize & mask;
         let (first, second) = (table.slots[at], table.slots[(at + 1) & mask]);
         let tag = tag(hash);
         let slot = if first >> 32 == tag { first } else { second };
-        let hit = slot >> 32 == tag;
-        let key = if hit { slot as u32 } else { 0 };
-        let same = hit & width.same(&table.words, key as usize, keys.words(), row);
+        let hit = (slot >> 32 == tag) & (first != 0);
         let missing = if first == 0 { ABSENT } else { UNSURE };
-        *out = if same { key } else { missing };
+        *out = if hit { slot as u32 } else { missing };
+    }
+    let mut greatest = 0;
+    for ((row, &hash), out) in rows.clone().zip(hashes).zip(out.iter_mut()) {
+        let hit = *out < ABSENT;
+        let key = if hit { *out } else { 0 };
+        let same = width.same(&table(hash).words, key as usize, keys.words(), row);
+        *out = if hit & !same { UNSURE } else { *out };
         greatest = greatest.max(*out);
     }
     if keys.nulls().is_some() || keys.has_long_texts() {
