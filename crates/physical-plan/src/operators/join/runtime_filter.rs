@@ -129,3 +129,6 @@ impl RowPredicate for RuntimeFilter {
         keys.select(batch.column(column)?, selection, buffers)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
 use arrow::datatypes::Int64Type;
 use esker_datatypes::{
-    Batch, Column, DataType, Encoding, Field, Order, ScalarValue, Schema, Selection,
+    Batch, Column, DataType, Encoding, Field, Order, Result, ScalarValue, Schema, Selection,
 };
 use esker_kernels::select::chunks::NO_ROW;
 use esker_logical_expr::{Expr, col, resolve};
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use super::built::Marks;
 use super::pairs::{Cursor, Ends, Pairs};
 use super::{EquiKeys, HashJoinExec, JoinSpec, NestedLoopJoinExec};
-use crate::pipeline::{OpStatus, SourceStatus};
+use crate::pipeline::{FinalizeTask, LocalSink, OpStatus, Sink, SourceStatus};
 use crate::plan::Role;
 
 fn schema(names: [&str; 2]) -> Arc<Schema> {
@@ -56,47 +56,85 @@ fn role(join_type: JoinType, build: Side, keyed: bool, filter: bool, batch_size:
     HashJoinExec::role(&spec, &keys).unwrap()
 }
 
+/// The building of a join's table, step by step: by two workers, one after the other, each of which
+/// gets its later batches first.
+pub(super) struct Building {
+    sink: Arc<dyn Sink>,
+    /// Those who still have to end, and what each has still to take.
+    workers: Vec<(Box<dyn LocalSink>, Vec<Batch>)>,
+    stage: usize,
+    tasks: Vec<FinalizeTask>,
+}
+
+impl Building {
+    pub(super) fn new(role: &Role, batches: &[Batch], cx: &mut TaskContext) -> Self {
+        let Role::Probe { build, .. } = role else {
+            panic!("a join is a probe");
+        };
+        let mut workers: Vec<_> = (0..2)
+            .map(|_| (build.open(cx).unwrap(), Vec::new()))
+            .collect();
+        for (at, batch) in batches.iter().enumerate() {
+            let order = Order {
+                ordinal: at as u64,
+                sequence: 0,
+                last: true,
+            };
+            workers[at % 2].1.push(batch.clone().with_order(order));
+        }
+        Self {
+            sink: Arc::clone(build),
+            workers,
+            stage: 0,
+            tasks: Vec::new(),
+        }
+    }
+
+    /// A batch is taken, a worker ends, a stage begins or a task runs. Says whether there is more to
+    /// do: all is published with the last step.
+    pub(super) fn step(&mut self, cx: &mut TaskContext) -> Result<bool> {
+        if let Some((local, batches)) = self.workers.last_mut()
+            && let Some(mut batch) = batches.pop()
+        {
+            local.consume(&mut batch, cx)?;
+        } else if let Some((local, _)) = self.workers.pop() {
+            local.combine(cx)?;
+        } else if let Some(task) = self.tasks.pop() {
+            task(cx)?;
+        } else {
+            self.tasks = self.sink.finalize(self.stage, cx)?;
+            self.stage += 1;
+            return Ok(!self.tasks.is_empty());
+        }
+        Ok(true)
+    }
+}
+
 /// What comes out: of the probe for each of its batches, then of the rest.
 fn run(role: &Role, build: &[Batch], probe: &[Batch]) -> Vec<Batch> {
+    let mut cx = TaskContext::standalone();
+    let mut building = Building::new(role, build, &mut cx);
+    while building.step(&mut cx).unwrap() {}
+    probe_with(role, probe, &mut cx)
+}
+
+/// What comes out when all is built.
+pub(super) fn probe_with(role: &Role, probe: &[Batch], cx: &mut TaskContext) -> Vec<Batch> {
     let Role::Probe {
-        build: sink,
         probe: operator,
         rest,
+        ..
     } = role
     else {
         panic!("a join is a probe");
     };
-    let mut cx = TaskContext::standalone();
-    let mut locals = [sink.open(&mut cx).unwrap(), sink.open(&mut cx).unwrap()];
-    // Two workers, the later batches first.
-    for (at, batch) in build.iter().enumerate().rev() {
-        let order = Order {
-            ordinal: at as u64,
-            sequence: 0,
-            last: true,
-        };
-        let mut batch = batch.clone().with_order(order);
-        locals[at % 2].consume(&mut batch, &mut cx).unwrap();
-    }
-    for local in locals {
-        local.combine(&mut cx).unwrap();
-    }
-    for stage in 0.. {
-        let tasks = sink.finalize(stage, &mut cx).unwrap();
-        if tasks.is_empty() {
-            break;
-        }
-        for task in tasks {
-            task(&mut cx).unwrap();
-        }
-    }
-    let mut local = operator.open(&mut cx).unwrap();
+    let mut local = operator.open(cx).unwrap();
     let mut all = Vec::new();
     for batch in probe {
         let mut input = batch.clone();
         loop {
             let mut out = Batch::default();
-            let status = local.execute(&mut input, &mut out, &mut cx).unwrap();
+            let status = local.execute(&mut input, &mut out, cx).unwrap();
             all.push(out);
             if status == OpStatus::NeedInput {
                 break;
@@ -104,10 +142,10 @@ fn run(role: &Role, build: &[Batch], probe: &[Batch]) -> Vec<Batch> {
         }
     }
     if let Some(rest) = rest {
-        let mut local = rest.open(&mut cx).unwrap();
+        let mut local = rest.open(cx).unwrap();
         loop {
             let mut out = Batch::default();
-            match local.next(&mut out, &mut cx).unwrap() {
+            match local.next(&mut out, cx).unwrap() {
                 SourceStatus::More => all.push(out),
                 SourceStatus::Finished { .. } => break,
                 SourceStatus::Blocked => panic!("nothing to wait for"),
@@ -118,9 +156,9 @@ fn run(role: &Role, build: &[Batch], probe: &[Batch]) -> Vec<Batch> {
     all
 }
 
-type Row = Vec<Option<i64>>;
+pub(super) type Row = Vec<Option<i64>>;
 
-fn rows_of(batches: &[Batch]) -> Vec<Row> {
+pub(super) fn rows_of(batches: &[Batch]) -> Vec<Row> {
     let mut rows = Vec::new();
     for batch in batches {
         let flat: Vec<ArrayRef> = batch.columns().iter().map(Column::to_flat).collect();
@@ -199,7 +237,7 @@ fn any_side() -> impl Strategy<Value = Vec<Part>> {
     proptest::collection::vec(batch, 0..4)
 }
 
-fn naive(
+pub(super) fn naive(
     (left, right): (&[Row], &[Row]),
     join_type: JoinType,
     pair: impl Fn(&Row, &Row) -> bool,
