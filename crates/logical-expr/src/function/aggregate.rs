@@ -50,11 +50,20 @@ pub trait AggregateFunction: Any + Send + Sync + Debug {
 
     /// Options of this call that differ from the default, as they stand inside the parentheses of
     /// the plan text, behind the arguments.
+    ///
+    /// All that makes two calls differ must be here, or [`same_as`](Self::same_as) must say so.
     fn options_text(&self) -> Option<String> {
         None
     }
 
-    /// Whether the other is the same function with the same options.
+    /// Whether the other is the same function with the same options: equal rows then give equal
+    /// results. Rules rely on it, and compute one of two calls only, also where these stand in
+    /// different parts of a plan.
+    ///
+    /// As provided, functions are the same if their Rust types, names and
+    /// [options](Self::options_text) are. One with options or state that its text does not show has
+    /// to compare them here (by the address of what calls share, if by nothing else), or to say
+    /// `false`.
     fn same_as(&self, other: &dyn AggregateFunction) -> bool {
         self.type_id() == other.type_id()
             && self.name() == other.name()

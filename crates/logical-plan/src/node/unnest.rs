@@ -81,6 +81,11 @@ impl Unnest {
             .collect()
     }
 
+    /// Whether it can fail on a row: lists that are read side by side may differ in length.
+    pub fn is_fallible(&self) -> bool {
+        self.columns.len() > 1
+    }
+
     /// Where the rows come from.
     pub fn input(&self) -> &PlanChild {
         &self.input

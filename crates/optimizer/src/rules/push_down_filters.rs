@@ -18,7 +18,7 @@ use crate::rule::OptimizerRule;
 /// union, into the inputs of joins, and into scans whose source takes them; filters of one call that
 /// meet become one. A limit stops them, a sort of which only the first rows are wanted, and an
 /// aggregation without keys, which gives a row for no rows. What is not about the values of an
-/// unnested list goes below it.
+/// unnested list goes below it, but if both can fail: of several lists they may differ in length.
 ///
 /// Through an aggregation goes what is about its keys only, through `Distinct` what is about the
 /// columns in which rows must differ; and only if it cannot tell values apart that are equal there

@@ -168,3 +168,20 @@ fn what_is_not_about_values_goes_below_a_list() {
     let plan = filter(unnest(&["l"]), col("a").gt(random()));
     assert!(check(plan).starts_with("Filter"));
 }
+
+#[test]
+fn what_can_fail_does_not_pass_lists_that_can() {
+    let predicate = || (fail_on(col("a"), 3).gt(0)).and(col("a").gt(1));
+    // Of several lists one may be longer than another.
+    insta::assert_snapshot!(check(filter(unnest(&["l", "m"]), predicate())), @r"
+    Filter: fail_on(#a, value=3) > Int64(0)
+        Unnest: #l, #m
+            Filter: #a > Int64(1)
+                Scan: t; projection=None
+    ");
+    insta::assert_snapshot!(check(filter(unnest(&["l"]), predicate())), @r"
+    Unnest: #l
+        Filter: fail_on(#a, value=3) > Int64(0) AND #a > Int64(1)
+            Scan: t; projection=None
+    ");
+}

@@ -11,7 +11,7 @@ use esker_logical_plan::{
 };
 
 use super::{Conjunct, Pushed, may_pass};
-use crate::expressions::{agrees_on_equals, is_trivial, is_volatile};
+use crate::expressions::{agrees_on_equals, is_infallible, is_trivial, is_volatile};
 
 pub(super) fn through_projection(projection: Projection, pending: Vec<Conjunct>) -> Result<Pushed> {
     let by = computed_by(projection.schema().fields(), projection.exprs());
@@ -49,13 +49,17 @@ pub(super) fn through_distinct(distinct: Distinct, pending: Vec<Conjunct>) -> Re
     split(LogicalPlan::Distinct(distinct), pending, &schema, below)
 }
 
-/// What is not about the values of lists keeps or drops all rows that are made of one.
+/// What is not about the values of lists keeps or drops all rows that are made of one. If both can
+/// fail, it stays: below it would fail first.
 pub(super) fn through_unnest(unnest: Unnest, pending: Vec<Conjunct>) -> Result<Pushed> {
     let schema = Arc::clone(unnest.schema());
     let input = Arc::clone(unnest.input().schema());
+    let fallible = unnest.is_fallible();
     let below = |conjunct: &Conjunct| {
         let mut columns = columns_of(&conjunct.expr)?.into_iter();
-        let goes = columns.all(|id| input.index_of(id).is_some()) && !is_volatile(&conjunct.expr);
+        let goes = columns.all(|id| input.index_of(id).is_some())
+            && !is_volatile(&conjunct.expr)
+            && (!fallible || is_infallible(&conjunct.expr, &input));
         Ok(goes.then(|| conjunct.expr.clone()))
     };
     split(LogicalPlan::Unnest(unnest), pending, &schema, below)
