@@ -11,6 +11,7 @@ mod failures;
 mod full_join;
 mod join;
 mod limit;
+mod runtime_filters;
 mod sort;
 mod sorted;
 mod spilling_sort;
