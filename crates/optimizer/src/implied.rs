@@ -128,7 +128,8 @@ fn new_terms(predicates: Vec<Expr>, side: &LogicalPlan) -> Result<Vec<Expr>> {
     for predicate in predicates {
         let normal = normal(predicate, side.schema())?;
         for term in normal.conjuncts() {
-            let wanted = !is_true(term)
+            // A constant is about no column: it would not be found again where other rules put it.
+            let wanted = term.as_literal().is_none()
                 && !is_volatile(term)
                 && is_infallible(term, side.schema())
                 && !new.iter().any(|other| other.same_as(term));

@@ -89,8 +89,7 @@ fn tells(predicate: &Expr, schema: &Schema) -> bool {
 /// Whether a predicate is likely to keep a few rows only.
 fn narrows(predicate: &Expr) -> bool {
     match predicate {
-        // What is compared with itself is left to be simplified.
-        Expr::Binary(binary) => binary.op != BinaryOp::NotEq && !binary.left.same_as(&binary.right),
+        Expr::Binary(binary) => binary.op != BinaryOp::NotEq,
         Expr::InList(list) => !list.negated,
         Expr::Between(between) => !between.negated,
         Expr::Function(_) | Expr::Case(_) => true,

@@ -139,6 +139,18 @@ fn what_stays_with_one_side() {
     stays(col("la").is_not_null());
     stays(fail_on(col("la"), 3).gt(0));
     stays(random().gt(0.5).and(random().lt(col("la"))));
+    // Of a key that is never null these are constants.
+    for predicate in [col("la").is_null(), col("la").lt(col("la"))] {
+        let left = filter(side("l"), predicate);
+        let text = check(join(
+            left,
+            side("r"),
+            JoinType::Inner,
+            &[("la", "rk")],
+            None,
+        ));
+        assert_eq!(text.matches("Filter: ").count(), 1, "{text}");
+    }
     let single = of_left(JoinType::Left, col("la").gt(5)).with_single(true);
     assert!(!check(single).contains("#ra >"));
     // Which zero it is shows in the quotient.
