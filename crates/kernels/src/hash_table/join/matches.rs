@@ -7,7 +7,7 @@
 
 use crate::select::chunks::NO_ROW;
 
-/// What a table has found for each selected row of a batch: see [`super::JoinTable::rows_of).
+/// What a table has found for each selected row of a batch: see [`super::JoinTable::rows_of`].
 #[derive(Debug, Default)]
 pub struct Matches {
     pub(super) single: bool,
