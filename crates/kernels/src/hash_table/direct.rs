@@ -11,6 +11,8 @@ use std::ops::Range;
 const NARROW: u64 = 1 << 16;
 /// An array may have so many places for each key.
 const PLACES: u64 = 8;
+/// An array has this many times the places that are needed when it is made.
+const ROOM: usize = 2;
 
 /// The least and the greatest of some words, as signed numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +112,8 @@ impl Direct {
         if covered.saturating_add(needed as u64) <= self.places.len() as u64 {
             return true;
         }
-        // Twice what is needed, on the side to which the range grows: it may go on growing.
-        let size = needed * 2;
+        // On the side to which the range grows: it may go on growing.
+        let size = needed * ROOM;
         self.first = match down {
             true => span.first().wrapping_sub((size - needed) as u64),
             false => span.first(),
@@ -121,6 +123,12 @@ impl Direct {
             *self.place(word) = key as u32 + 1;
         }
         true
+    }
+
+    /// The bytes that an array takes which is made for these words and so many keys, if they are to
+    /// have one.
+    pub(super) fn size_for(span: Span, keys: usize) -> Option<usize> {
+        Some(span.places(keys)? * ROOM * size_of::<u32>())
     }
 
     /// The bytes taken.

@@ -105,12 +105,32 @@ impl GroupTable {
         buffers: &mut Buffers,
         out: &mut Vec<u32>,
     ) -> Result<()> {
+        self.intern_reserving(columns, selection, buffers, out, &mut |_| Ok(()))
+    }
+
+    /// Like [`intern`](Self::intern), and asks for memory before it takes several times what it has:
+    /// when the keys cease to [ascend](Self::ascending), all of them are hashed at once. `reserve` is
+    /// given the number of bytes that takes, and by its error ends the call; what remains in the end
+    /// is seen from [`size`](Self::size), as always.
+    ///
+    /// # Errors
+    /// As [`intern`](Self::intern), and those of `reserve`: then the table is as it was, but for rows
+    /// that went on ascending.
+    pub fn intern_reserving(
+        &mut self,
+        columns: &[&Column],
+        selection: &Selection,
+        buffers: &mut Buffers,
+        out: &mut Vec<u32>,
+        reserve: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<()> {
         let Self {
             hashing,
             groups,
             memo,
         } = self;
-        let result = resolve(hashing, groups, memo, columns, selection, buffers, out);
+        let mut lookup = Interning { groups, reserve };
+        let result = resolve(hashing, &mut lookup, memo, columns, selection, buffers, out);
         if result.is_err() {
             memo.clear();
         }
@@ -206,26 +226,35 @@ impl Groups {
     }
 }
 
-impl Lookup for Groups {
+/// Groups that rows are entered into.
+struct Interning<'a> {
+    groups: &'a mut Groups,
+    /// Asked before many bytes more are taken.
+    reserve: &'a mut dyn FnMut(usize) -> Result<()>,
+}
+
+impl Lookup for Interning<'_> {
     type Found = u32;
 
     const UNKNOWN: u32 = UNSURE;
 
     fn by_order(&mut self, hashing: &Hashing, keys: &Keys, out: &mut [u32]) -> Result<bool> {
-        if self.table.ascending().is_none() {
+        let groups = &mut *self.groups;
+        if groups.table.ascending().is_none() {
             return Ok(false);
         }
-        let all = self.table.intern_ascending(keys, out);
+        let all = groups.table.intern_ascending(keys, out);
         if !all {
-            let hashes = self.hashes(hashing, 0..self.table.len())?;
-            self.table.leave_ascending(hashes);
+            (self.reserve)(groups.table.cost_of_leaving())?;
+            let hashes = groups.hashes(hashing, 0..groups.table.len())?;
+            groups.table.leave_ascending(hashes);
             out.fill(Self::UNKNOWN);
         }
         Ok(all)
     }
 
     fn by_value(&mut self, keys: &Keys, out: &mut [u32]) -> bool {
-        self.table.find_by_value(keys, out)
+        self.groups.table.find_by_value(keys, out)
     }
 
     fn look_up(
@@ -235,14 +264,15 @@ impl Lookup for Groups {
         hashes: &[u64],
         out: &mut [u32],
     ) -> Result<()> {
-        let before = self.table.len();
-        self.table.intern(keys, rows, hashes, out)?;
-        if self.pieces.is_empty() || before == self.table.len() {
+        let Groups { table, pieces } = &mut *self.groups;
+        let before = table.len();
+        table.intern(keys, rows, hashes, out)?;
+        if pieces.is_empty() || before == table.len() {
             return Ok(());
         }
         // New groups are numbered in the order of their first rows.
         let mut next = before as u32;
-        let mut fresh = Vec::with_capacity(self.table.len() - before);
+        let mut fresh = Vec::with_capacity(table.len() - before);
         for (at, &group) in (0u32..).zip(out.iter()) {
             if group == next {
                 let row = rows.and_then(|rows| rows.get(at as usize)).copied();
@@ -250,8 +280,8 @@ impl Lookup for Groups {
                 next += 1;
             }
         }
-        let stride = self.table.stride();
-        self.pieces
+        let stride = table.stride();
+        pieces
             .iter_mut()
             .try_for_each(|pieces| pieces.add(keys, stride, &fresh))
     }

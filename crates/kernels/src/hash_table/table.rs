@@ -113,6 +113,21 @@ impl KeyTable {
         order.is_some_and(|order| order.number_rows(&mut self.words, self.stride, keys, out))
     }
 
+    /// How many bytes more it takes to [go over](Self::leave_ascending) to slots or an array, with the
+    /// columns that the keys are hashed as.
+    pub(super) fn cost_of_leaving(&self) -> usize {
+        let keys = self.len();
+        let span = self
+            .direct
+            .as_ref()
+            .and_then(|_| Span::of(self.words.iter().copied()));
+        let index = match span.and_then(|span| Direct::size_for(span, keys)) {
+            Some(array) => array,
+            None => slots_for(keys) * size_of::<u64>(),
+        };
+        index + keys * (1 + self.stride) * size_of::<u64>()
+    }
+
     /// Goes over to slots or an array; these are the hashes of the keys.
     pub(super) fn leave_ascending(&mut self, hashes: Vec<u64>) {
         self.ascending = None;
@@ -369,10 +384,7 @@ impl KeyTable {
 
     /// Enters all keys into as many slots as they need: they are in no array.
     fn rebuild_for_all(&mut self) {
-        let mut slots = SMALLEST;
-        while self.len() > most_keys(slots) {
-            slots *= 2;
-        }
+        let slots = slots_for(self.len());
         self.rebuild(slots);
         self.considered = self.considered.map(|_| slots);
     }
@@ -409,6 +421,15 @@ fn most_keys(slots: usize) -> usize {
     } else {
         slots / 8 * 5
     }
+}
+
+/// How many slots so many keys need.
+fn slots_for(keys: usize) -> usize {
+    let mut slots = SMALLEST;
+    while keys > most_keys(slots) {
+        slots *= 2;
+    }
+    slots
 }
 
 /// Writes the key of each row that one of its first two slots tells, [`ABSENT`] where the first is

@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int8Array, Int32Array,
     Int64Array, UInt64Array,
 };
-use esker_datatypes::{Buffers, Column, DataType, Selection};
+use esker_datatypes::{Buffers, Column, DataType, Error, Selection};
 use proptest::prelude::*;
 
 use super::super::GroupTable;
@@ -271,4 +271,51 @@ fn tables_are_compared() {
     assert_eq!(left.first_from(100, &right, 0), 100);
     assert_eq!(left.first_from(30, &right, 1), 30);
     assert!(left.compare(25, &right, 1).is_eq() && left.compare(26, &right, 1).is_gt());
+}
+
+/// Keys beside each other and apart, which get an array and slots; of one word and of more.
+#[test]
+fn memory_is_asked_for_before_the_order_is_left() {
+    let cases = [1, 3, 1 << 30].into_iter().flat_map(|step| {
+        let rows = [1, 90, 3000, 40_000].into_iter();
+        rows.flat_map(move |rows| [1, 2].map(|columns| (step, rows, columns)))
+    });
+    for (step, rows, columns) in cases {
+        let mut table = GroupTable::new(&vec![DataType::Int64; columns]).unwrap();
+        let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
+        let mut intern = |table: &mut GroupTable, keys: Vec<i64>, limit: usize| {
+            let all = Selection::all(keys.len());
+            let column = Column::flat(Arc::new(Int64Array::from(keys)));
+            let mut asked = Vec::new();
+            let mut reserve = |bytes| {
+                asked.push(bytes);
+                let refused = Error::resources_exhausted("no room");
+                (bytes <= limit).then_some(()).ok_or(refused)
+            };
+            let given = vec![&column; columns];
+            let done =
+                table.intern_reserving(&given, &all, &mut buffers, &mut groups, &mut reserve);
+            (done.map(|()| groups.clone()), asked)
+        };
+        let keys: Vec<i64> = (0..rows).map(|row| row * step).collect();
+        let (numbers, asked) = intern(&mut table, keys, 0);
+        assert!(numbers.unwrap().into_iter().eq(0..rows as u32));
+        assert!(asked.is_empty() && table.ascending().is_some());
+
+        let before = table.size();
+        let (refused, asked) = intern(&mut table, vec![0, -1], 0);
+        assert!(refused.is_err() && table.ascending().is_some());
+        assert_eq!((table.size(), table.len()), (before, rows as usize));
+        let [asked] = asked.try_into().unwrap();
+
+        let (numbers, again) = intern(&mut table, vec![0, -1, (rows - 1) * step], asked);
+        assert_eq!(numbers.unwrap(), [0, rows as u32, rows as u32 - 1]);
+        assert!(again == [asked] && table.ascending().is_none());
+        let taken = table.size() - before;
+        // Lists have room for some keys more, and the fewest slots are there from the beginning.
+        let what = format!("{step} {rows} {columns}: {taken} {asked}");
+        assert!(taken <= asked + 64 && asked <= 2 * taken + 1024, "{what}");
+        let (_, none) = intern(&mut table, vec![-2], 0);
+        assert!(none.is_empty());
+    }
 }

@@ -278,7 +278,8 @@ impl Merged {
         from: &GroupColumns,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        self.groups.merge(spec, from, buffers)?;
+        let held = &mut self.reservation;
+        self.groups.merge(spec, from, held, buffers)?;
         self.reservation.try_resize(self.groups.size() as u64)
     }
 }

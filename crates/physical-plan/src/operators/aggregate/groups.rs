@@ -13,6 +13,7 @@ use esker_datatypes::{Buffers, Column, Result, Selection};
 use esker_kernels::hash_table::{AscendingKeys, GroupTable};
 use esker_kernels::select::take;
 use esker_logical_expr::function::GroupsAccumulator;
+use esker_runtime::Reservation;
 
 use super::first_rows::{FirstRows, Winner};
 use super::spec::Grouping;
@@ -85,8 +86,34 @@ impl Groups {
         (bytes / (self.size() / self.len.max(1)).max(1)).max(1)
     }
 
-    /// Adds the selected rows of a batch: the columns of the grouping's program, and the positions
-    /// of all rows where they are needed.
+    /// Finds the group of each selected row by the columns of the keys, which come first. `held` is
+    /// what is reserved for the groups: it grows ahead of them where they take much more at once.
+    pub(super) fn assign(
+        &mut self,
+        spec: &Grouping,
+        columns: &[Column],
+        selection: &Selection,
+        held: &mut Reservation,
+        buffers: &mut Buffers,
+    ) -> Result<()> {
+        match &mut self.table {
+            Some(table) => {
+                let keys: Vec<&Column> = columns[..spec.keys.len()].iter().collect();
+                let mut reserve = |bytes| held.try_grow(bytes as u64);
+                table.intern_reserving(&keys, selection, buffers, &mut self.ids, &mut reserve)?;
+                self.len = table.len();
+            }
+            None => {
+                self.ids.clear();
+                self.ids.resize(selection.count(), 0);
+                self.len = self.len.max(usize::from(!self.ids.is_empty()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the selected rows of a batch, whose groups were [found](Self::assign): the columns of the
+    /// grouping's program, and the positions of all rows where they are needed.
     pub(super) fn update(
         &mut self,
         spec: &Grouping,
@@ -96,7 +123,6 @@ impl Groups {
         first_rows: &mut FirstRows,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        self.assign(&columns[..spec.keys.len()], selection, buffers)?;
         let ordered = spec.calls.iter().any(|call| call.ordered);
         let numbers = ordered.then(|| column_of(positions.clone(), buffers));
         for (state, call) in self.states.iter_mut().zip(&spec.calls) {
@@ -121,28 +147,6 @@ impl Groups {
                     let kept = &columns[spec.kept.clone()];
                     first_rows.keep(&self.winners, kept, &mut self.rows, buffers)?;
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Finds the group of each selected row.
-    fn assign(
-        &mut self,
-        keys: &[Column],
-        selection: &Selection,
-        buffers: &mut Buffers,
-    ) -> Result<()> {
-        match &mut self.table {
-            Some(table) => {
-                let keys: Vec<&Column> = keys.iter().collect();
-                table.intern(&keys, selection, buffers, &mut self.ids)?;
-                self.len = table.len();
-            }
-            None => {
-                self.ids.clear();
-                self.ids.resize(selection.count(), 0);
-                self.len = self.len.max(usize::from(!self.ids.is_empty()));
             }
         }
         Ok(())
@@ -207,9 +211,11 @@ impl Groups {
         &mut self,
         spec: &Grouping,
         from: &GroupColumns,
+        held: &mut Reservation,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        self.assign(&from.keys, &Selection::all(from.len), buffers)?;
+        let all = Selection::all(from.len);
+        self.assign(spec, &from.keys, &all, held, buffers)?;
         let calls = self.states.iter_mut().zip(&spec.calls);
         for ((state, call), columns) in calls.zip(&from.states) {
             let merged = state.merge(&self.ids, self.len, columns);

@@ -170,6 +170,7 @@ impl LocalSink for LocalAggregate {
             first_rows,
             held_by_rows,
         } = &mut self.worker;
+        groups.assign(spec, &columns, selection, held_by_groups, buffers)?;
         groups.update(spec, &columns, positions, selection, first_rows, buffers)?;
         for column in columns {
             buffers.recycle_column(column);

@@ -376,6 +376,27 @@ fn kept_columns_are_reserved_while_they_are_copied() {
     assert_eq!(sink.held(), cx.query.memory().used());
 }
 
+#[test]
+fn keys_that_cease_to_ascend_are_hashed_when_there_is_room() {
+    let ascending = || (0..5000).map(|key| (Some(key * 100_000), true)).collect();
+    for (end, ascends) in [(7_000_000_000, true), (700_000, false)] {
+        let case = Case {
+            splits: vec![vec![ascending(), vec![(Some(end), true)]]],
+            workers: vec![0],
+            turns: vec![0],
+            behind: false,
+            aggregate: true,
+            options: GroupingOptions::new(1000),
+        };
+        let (mut cx, sink) = (TaskContext::standalone(), case.sink());
+        case.consume(&sink, &mut cx);
+        let memory = cx.query.memory();
+        // The columns that the keys are hashed as are gone by now.
+        let gone = memory.peak() - memory.used();
+        assert_eq!(gone >= 5000 * 8, !ascends, "{gone}");
+    }
+}
+
 /// Workers take turns at splits of sorted keys: each table ascends, none is merged, and what two of
 /// them have met at the end of a split comes out once.
 #[test]
