@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Int32Type, TimestampNanosecondType, TimestampSe
 use arrow::error::ArrowError;
 use esker_datatypes::{Buffers, Column, Error, Result, ScalarValue};
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
     RowSelectionPolicy,
 };
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
@@ -20,6 +20,7 @@ use super::chunks::{ChunkView, Pool};
 use super::flat::{Decoded, FlatReader, Form};
 use super::footer::{Footer, blame};
 use super::lengths::CheckedRowGroup;
+use super::selected::Selected;
 
 /// A dictionary of more values than this share of the rows is given up: codes would save nothing.
 const ROWS_PER_VALUE: usize = 4;
@@ -37,7 +38,7 @@ pub(super) struct ColumnReader {
 }
 
 impl ColumnReader {
-    /// Reads the selected rows (or all) of a column, by its position in the file.
+    /// Reads the selected rows of a column, by its position in the file.
     ///
     /// # Errors
     /// `Data`, `Unsupported`.
@@ -52,10 +53,8 @@ impl ColumnReader {
         let field = footer.schema.fields().get(column);
         let field = field.ok_or_else(|| Error::internal(format!("no column {column}")))?;
         let chunk = footer.flat_chunk(row_group, column).map(|(_, chunk)| chunk);
-        let coded = keep_dictionary
-            && *field.data_type() == DataType::Utf8View
-            && chunk.is_some_and(is_dictionary);
         let data_type = field.data_type().clone();
+        let coded = keep_dictionary && is_coded(chunk, &data_type);
         let group_rows = footer.rows(row_group);
         let reader = |decoder| Self {
             decoder,
@@ -66,8 +65,8 @@ impl ColumnReader {
         if let Some(chunk) = chunk
             && let Some(form) = Form::of(chunk, &data_type, coded)
         {
-            let (form, selection) = ((form, &data_type), rows.selection.as_ref());
-            let flat = FlatReader::open(chunk, chunks, form, group_rows, selection)?;
+            let form = (form, &data_type);
+            let flat = FlatReader::open(chunk, chunks, form, group_rows, &rows.selected)?;
             return Ok(reader(Decoder::Flat(Box::new(flat))));
         }
         // The crate takes the lowest bit of a byte for the first one, the format the highest.
@@ -75,6 +74,7 @@ impl ColumnReader {
             let message = "levels encoded as BIT_PACKED in a column of this type";
             return Err(Error::unsupported(message));
         }
+        let selection = rows.selected.to_runs();
         let read_as = |metadata: &ArrowReaderMetadata| {
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [column]);
             let chunks = chunks.clone();
@@ -88,12 +88,11 @@ impl ColumnReader {
                     chunks: Arc::new(chunks),
                 };
                 let open = || {
-                    let selection = rows.selection.clone();
                     ParquetRecordBatchReader::try_new_with_row_groups(
                         &levels,
                         &row_group,
                         rows.at_once,
-                        selection,
+                        selection.clone(),
                     )
                 };
                 return guarded(BROKEN, open)?.map_err(blame);
@@ -104,7 +103,7 @@ impl ColumnReader {
                     .with_row_groups(vec![row_group])
                     .with_projection(mask)
                     .with_row_selection_policy(RowSelectionPolicy::Selectors);
-            if let Some(selection) = &rows.selection {
+            if let Some(selection) = &selection {
                 builder = builder.with_row_selection(selection.clone());
             }
             guarded(BROKEN, || builder.build())?.map_err(blame)
@@ -114,22 +113,40 @@ impl ColumnReader {
         Ok(reader(Decoder::Any {
             batches: read_as(if coded { &footer.coded } else { &footer.plain })?,
             seconds: seconds.map(read_as).transpose()?,
-            left: (chunk.is_none() && rows.selection.is_none()).then_some(group_rows),
+            left: (chunk.is_none() && selection.is_none()).then_some(group_rows),
         }))
     }
 
-    /// The next `rows` rows, which are as many as a batch has or those that are left.
+    /// Whether rows that lie apart are read about as fast as neighbours.
+    pub(super) fn picks(
+        footer: &Footer,
+        row_group: usize,
+        column: usize,
+        keep_dictionary: bool,
+    ) -> bool {
+        let field = footer.schema.fields().get(column);
+        let chunk = footer.flat_chunk(row_group, column);
+        field.zip(chunk).is_some_and(|(field, (_, chunk))| {
+            let data_type = field.data_type();
+            let coded = keep_dictionary && is_coded(Some(chunk), data_type);
+            Form::of(chunk, data_type, coded).is_some()
+        })
+    }
+
+    /// The next `rows` rows, which are as many as a batch has or those that are left. With `places`
+    /// (ascending) only these of them will be looked at, and the others may be anything.
     ///
     /// # Errors
     /// `Data`.
     pub(super) fn next(
         &mut self,
         rows: usize,
+        places: Option<&[u32]>,
         buffers: &mut Buffers,
         pool: &mut Pool,
     ) -> Result<Column> {
         let decoded = match &mut self.decoder {
-            Decoder::Flat(flat) => guarded(BROKEN, || flat.next(rows, buffers, pool))??,
+            Decoder::Flat(flat) => guarded(BROKEN, || flat.next(rows, places, buffers, pool))??,
             Decoder::Any {
                 batches,
                 seconds,
@@ -299,8 +316,12 @@ enum Decoder {
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
     pub(super) at_once: usize,
-    /// All when absent.
-    pub(super) selection: Option<RowSelection>,
+    pub(super) selected: Selected,
+}
+
+/// Whether a column is one of texts, and all values of its chunk are codes into a dictionary.
+fn is_coded(chunk: Option<&ColumnChunkMetaData>, data_type: &DataType) -> bool {
+    *data_type == DataType::Utf8View && chunk.is_some_and(is_dictionary)
 }
 
 /// Whether all values of a column chunk are codes into its dictionary.

@@ -1,7 +1,7 @@
 //! What a split delivers: the rows that passed, with the columns that were not needed to know so.
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::sync::Arc;
 
 use esker_datatypes::{Column, Error, Result, Selection};
 use esker_runtime::TaskContext;
@@ -10,13 +10,14 @@ use super::chunks::Pool;
 use super::column::{ColumnReader, Rows};
 use super::filter::{Filtered, absent, filter, recycle};
 use super::reader::Shared;
+use super::selected::Selected;
 use super::split::Split;
-use super::window::{Window, gather, selected_runs, selection_of, whole};
+use super::window::{Window, gather, picked, whole};
 
 /// Selected rows alone are decoded where at most one in so many is,
 const SPARSE: usize = 4;
-/// and there is at most one run of them in so many rows: to skip and begin anew costs as much as
-/// decoding dozens of rows. Tests have few rows.
+/// and, for columns that the `parquet` crate decodes, there is at most one run of them in so many
+/// rows: to skip and begin anew costs it as much as decoding dozens of rows. Tests have few rows.
 const ROWS_PER_RUN: usize = if cfg!(test) { 4 } else { 32 };
 
 /// The rows of a split that are still to be delivered.
@@ -79,10 +80,11 @@ impl Delivery {
         let group_rows = split.file.footer().rows(split.row_group);
         let mut rows = Rows {
             at_once: shared.batch_size,
-            selection: whole(&delivery.windows, group_rows),
+            selected: whole(&delivery.windows, group_rows),
         };
-        if let Some(runs) = delivery.sparse_runs() {
-            rows.selection = Some(selection_of(&runs));
+        let picks = slots.iter().all(|&slot| shared.picks(split, slot));
+        if let Some(picked) = delivery.sparse_rows(picks) {
+            rows.selected = Selected::Picked(picked);
             let windows = delivery.windows.iter().enumerate();
             let places = windows.flat_map(|(i, w)| w.selection.iter().map(move |row| (i, row)));
             delivery.sparse = Some(Sparse {
@@ -97,15 +99,18 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// The runs of the selected rows, when it pays to decode these alone.
-    fn sparse_runs(&self) -> Option<Vec<Range<usize>>> {
+    /// The selected rows, when it pays to decode these alone; `picks` says that it matters little how
+    /// they lie.
+    fn sparse_rows(&self, picks: bool) -> Option<Arc<[u32]>> {
         let all: usize = self.windows.iter().map(|window| window.rows).sum();
         let selected: usize = self.windows.iter().map(|w| w.selection.count()).sum();
         if selected * SPARSE > all {
             return None;
         }
-        let runs = selected_runs(&self.windows);
-        (runs.len() * ROWS_PER_RUN <= all).then_some(runs)
+        let rows = picked(&self.windows)?;
+        let pairs = rows.iter().zip(rows.iter().skip(1));
+        let gaps = pairs.filter(|&(&left, &right)| left + 1 < right).count();
+        (picks || (gaps + 1) * ROWS_PER_RUN <= all).then_some(rows)
     }
 
     /// Whether all has been given.
@@ -158,7 +163,8 @@ impl Delivery {
             window.columns = absent(&shared.absent, window.rows);
         }
         for (slot, reader) in &mut self.rest {
-            let column = shared.next_column(split, *slot, reader, window.rows, (pool, cx))?;
+            let rows = (window.rows, window.places());
+            let column = shared.next_column(split, *slot, reader, rows, (pool, cx))?;
             if let Some(place) = window.columns.get_mut(*slot) {
                 *place = column;
             }
@@ -190,7 +196,7 @@ impl Delivery {
         let rows = places.len();
         let mut rest = Vec::with_capacity(self.rest.len());
         for (slot, reader) in &mut self.rest {
-            let column = shared.next_column(split, *slot, reader, rows, (pool, cx))?;
+            let column = shared.next_column(split, *slot, reader, (rows, None), (pool, cx))?;
             rest.push((*slot, column));
         }
         // Of the windows only those that the rows are in, counted from the first of them.

@@ -55,7 +55,7 @@ pub(super) fn filter(
         let group_rows = split.file.footer().rows(split.row_group);
         let rows = Rows {
             at_once: batch_size,
-            selection: whole(&windows, group_rows),
+            selected: whole(&windows, group_rows),
         };
         let mut readers = Vec::with_capacity(stage.columns.len());
         for &slot in &stage.columns {
@@ -72,7 +72,8 @@ pub(super) fn filter(
                 window.columns = absent(&shared.absent, window.rows);
             }
             for (slot, reader) in &mut readers {
-                let column = shared.next_column(split, *slot, reader, window.rows, (pool, cx))?;
+                let rows = (window.rows, window.places());
+                let column = shared.next_column(split, *slot, reader, rows, (pool, cx))?;
                 if let Some(place) = window.columns.get_mut(*slot) {
                     *place = column;
                 }

@@ -43,6 +43,8 @@ mod pages;
 mod reader;
 /// Types.
 mod schema;
+/// Which rows of a row group are read.
+mod selected;
 /// The shape of footers.
 mod shape;
 /// Pieces of files.

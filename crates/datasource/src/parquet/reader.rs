@@ -92,7 +92,15 @@ impl Shared {
         .map_err(|e| self.blame(split, slot, e))
     }
 
-    /// The next rows of a column.
+    /// Whether rows of a column that lie apart are read about as fast as neighbours.
+    pub(super) fn picks(&self, split: &Split, slot: usize) -> bool {
+        let (footer, group) = (split.file.footer(), split.row_group);
+        let column = self.columns.get(slot);
+        column.is_some_and(|&column| ColumnReader::picks(footer, group, column, self.dictionaries))
+    }
+
+    /// The next rows of a column, of which only those at the places (all when absent) will be looked
+    /// at.
     ///
     /// # Errors
     /// `Data`.
@@ -101,10 +109,10 @@ impl Shared {
         split: &Split,
         slot: usize,
         reader: &mut ColumnReader,
-        rows: usize,
+        (rows, places): (usize, Option<&[u32]>),
         (pool, cx): (&mut Pool, &mut TaskContext),
     ) -> Result<Column> {
-        let column = reader.next(rows, &mut cx.buffers, pool);
+        let column = reader.next(rows, places, &mut cx.buffers, pool);
         column.map_err(|e| self.blame(split, slot, e))
     }
 

@@ -9,6 +9,11 @@ use arrow::datatypes::UInt32Type;
 use esker_datatypes::{Column, Encoding, Error, Result, Selection};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
+use super::selected::Selected;
+
+/// Where at most one row of so many has passed, the others are not decoded.
+const FEW: usize = 3;
+
 /// As many neighbouring rows of a row group as a batch has, or fewer at the end of a split.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -34,41 +39,42 @@ impl Window {
             }
         })
     }
+
+    /// The rows that passed, where so few did that the others need not be decoded.
+    pub(super) fn places(&self) -> Option<&[u32]> {
+        let rows = self.selection.rows()?;
+        (rows.len() * FEW <= self.rows).then_some(rows)
+    }
 }
 
-/// The rows of the windows, selected or not; `None` when these are all rows of a row group of
-/// `group_rows`.
+/// The rows of the windows, which have passed or not, of a row group of `group_rows`.
 pub(super) fn whole<'a>(
     windows: impl IntoIterator<Item = &'a Window>,
     group_rows: usize,
-) -> Option<RowSelection> {
+) -> Selected {
     let runs = windows.into_iter().map(|w| w.start..w.start + w.rows);
     let runs = join(runs);
     let all = matches!(runs.as_slice(), [run] if *run == (0..group_rows));
-    (!all).then(|| selection_of(&runs))
+    if all {
+        Selected::All
+    } else {
+        Selected::Runs(selection_of(&runs))
+    }
 }
 
-/// The selected rows of the windows, in runs.
-pub(super) fn selected_runs<'a>(
-    windows: impl IntoIterator<Item = &'a Window>,
-) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
+/// The selected rows of the windows; `None` where 32 bits do not count them.
+pub(super) fn picked<'a>(windows: impl IntoIterator<Item = &'a Window>) -> Option<Arc<[u32]>> {
+    let mut picked = Vec::new();
     for window in windows {
-        match window.selection.rows() {
-            None => push(&mut runs, window.start..window.start + window.rows),
-            Some(rows) => {
-                for &row in rows {
-                    let row = window.start + row as usize;
-                    push(&mut runs, row..row + 1);
-                }
-            }
-        }
+        let start = u32::try_from(window.start).ok()?;
+        u32::try_from(window.start + window.rows).ok()?;
+        picked.extend(window.selection.iter().map(|row| start + row as u32));
     }
-    runs
+    Some(picked.into())
 }
 
 /// The rows of ascending runs.
-pub(super) fn selection_of(runs: &[Range<usize>]) -> RowSelection {
+fn selection_of(runs: &[Range<usize>]) -> RowSelection {
     let mut selectors = Vec::with_capacity(2 * runs.len());
     let mut at = 0;
     for run in runs {
@@ -169,20 +175,21 @@ mod tests {
             Selection::all(4),
             Selection::none(2),
         ]);
-        assert_eq!(selected_runs(&all), [10..12, 13..18]);
-        let selectors: Vec<RowSelector> = selection_of(&selected_runs(&all)).into();
+        let rows = picked(&all).unwrap();
+        assert_eq!(*rows, [10, 11, 13, 14, 15, 16, 17]);
+        let selectors = |selected: Selected| selected.to_runs().map(Vec::<RowSelector>::from);
         let want = [
             RowSelector::skip(10),
             RowSelector::select(2),
             RowSelector::skip(1),
             RowSelector::select(5),
         ];
-        assert_eq!(selectors, want);
-        let selectors: Vec<RowSelector> = whole(&all, 20).unwrap().into();
-        assert_eq!(selectors, [RowSelector::skip(10), RowSelector::select(10)]);
+        assert_eq!(selectors(Selected::Picked(rows)).unwrap(), want);
+        let want = [RowSelector::skip(10), RowSelector::select(10)];
+        assert_eq!(selectors(whole(&all, 20)).unwrap(), want);
         let first: Vec<Window> = Window::cut(0..9, 4).collect();
-        assert!(whole(&first, 9).is_none());
-        assert!(whole(&first, 10).is_some());
+        assert!(selectors(whole(&first, 9)).is_none());
+        assert!(selectors(whole(&first, 10)).is_some());
     }
 
     #[test]

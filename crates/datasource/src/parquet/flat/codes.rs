@@ -125,25 +125,94 @@ impl Codes {
                     *from += some;
                     left -= some;
                 }
-                Run::Packed { left: behind, .. } if *behind >= BLOCK && left >= BLOCK => {
-                    // Whole blocks, unseen.
-                    let blocks = (*behind).min(left) / BLOCK;
-                    let bytes = blocks * usize::from(self.width) * (BLOCK / 8);
-                    if self.bytes.len() < self.at.saturating_add(bytes) {
-                        return Ok(count - left);
-                    }
-                    self.at += bytes;
-                    *behind -= blocks * BLOCK;
-                    left -= blocks * BLOCK;
-                }
                 _ => {
-                    if !self.refill()? {
+                    let unseen = self.unseen(left);
+                    if unseen > 0 {
+                        self.pass(unseen);
+                        left -= unseen;
+                    } else if !self.refill()? {
                         break;
                     }
                 }
             }
         }
         Ok(count - left)
+    }
+
+    /// Appends those of the next `count` codes that are at these places (ascending, from `base` on),
+    /// and says how many codes there were: fewer than asked for only at the end.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(super) fn pick(
+        &mut self,
+        count: usize,
+        (places, base): (&[u32], usize),
+        out: &mut Vec<u32>,
+    ) -> Result<usize> {
+        let (mut at, end) = (base, base + count);
+        let mut places = places.iter().map(|&place| place as usize).peekable();
+        while at < end {
+            match &mut self.run {
+                Run::Same { code, left } if *left > 0 => {
+                    let some = (end - at).min(*left);
+                    while places.next_if(|&place| place < at + some).is_some() {
+                        out.push(*code);
+                    }
+                    *left -= some;
+                    at += some;
+                }
+                Run::Packed {
+                    block, from, to, ..
+                } if *from < *to => {
+                    let some = (end - at).min(*to - *from);
+                    while let Some(place) = places.next_if(|&place| place < at + some) {
+                        out.push(block[*from + place - at]);
+                    }
+                    *from += some;
+                    at += some;
+                }
+                _ => {
+                    let unseen = self.unseen(end - at);
+                    if unseen > 0 {
+                        let bytes = self.bytes.get(self.at..).unwrap_or_default();
+                        while let Some(place) = places.next_if(|&place| place < at + unseen) {
+                            out.push(unpack_one(self.width, bytes, place - at));
+                        }
+                        self.pass(unseen);
+                        at += unseen;
+                    } else if !self.refill()? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(at - base)
+    }
+
+    /// How many of the next `count` codes are packed in whole bytes that are all there, and behind
+    /// what has been unpacked.
+    fn unseen(&self, count: usize) -> usize {
+        let Run::Packed { left, from, to, .. } = &self.run else {
+            return 0;
+        };
+        if from < to {
+            return 0;
+        }
+        let eights = (*left).min(count) / 8;
+        let rest = self.bytes.len().saturating_sub(self.at);
+        match usize::from(self.width) {
+            0 => eights * 8,
+            width => eights.min(rest / width) * 8,
+        }
+    }
+
+    /// Passes over codes that are [`unseen`](Self::unseen).
+    fn pass(&mut self, count: usize) {
+        if let Run::Packed { left, .. } = &mut self.run {
+            *left -= count;
+            self.at += count / 8 * usize::from(self.width);
+        }
     }
 
     /// The next block of the packed run, or the next run; false at the end.
@@ -262,6 +331,23 @@ fn unpack(width: u8, bytes: &[u8], out: &mut [[u32; GROUP]]) {
     }
 }
 
+/// One of the codes that are packed from the first byte on.
+#[inline]
+fn unpack_one(width: u8, bytes: &[u8], place: usize) -> u32 {
+    let bit = place * usize::from(width);
+    let rest = bytes.get(bit / 8..).unwrap_or_default();
+    let word = match rest.first_chunk() {
+        Some(word) => *word,
+        None => {
+            let mut padded = [0; 8];
+            padded[..rest.len()].copy_from_slice(rest);
+            padded
+        }
+    };
+    let mask = (1 << width) - 1;
+    (u64::from_le_bytes(word) >> (bit % 8) & mask) as u32
+}
+
 fn unpack_as<const W: usize>(bytes: &[u8], out: &mut [[u32; GROUP]]) {
     let mut rest = bytes;
     for group in out {
@@ -351,7 +437,7 @@ mod tests {
             width in 0u8..=32,
             runs in prop::collection::vec((1usize..20, any::<bool>()), 1..8),
             seed in any::<u64>(),
-            portions in prop::collection::vec((0usize..90, any::<bool>()), 1..12),
+            portions in prop::collection::vec((0usize..90, 0..3), 1..12),
         ) {
             let mut state = seed | 1;
             let mut next = || {
@@ -370,10 +456,19 @@ mod tests {
             let bytes = Bytes::from(written(&codes, width, &cut));
             let mut reader = Codes::new(bytes).unwrap();
             let mut at = 0;
-            for (count, skipped) in portions {
+            for (count, kind) in portions {
                 let end = codes.len().min(at + count);
-                if skipped {
+                if kind == 0 {
                     prop_assert_eq!(reader.skip(count).unwrap(), end - at);
+                } else if kind == 1 {
+                    let places: Vec<u32> = (5..5 + count as u32).filter(|p| p % 3 > 0).collect();
+                    let mut out = Vec::new();
+                    let found = reader.pick(count, (&places, 5), &mut out).unwrap();
+                    prop_assert_eq!(found, end - at);
+                    let there = places.iter().map(|&place| at + place as usize - 5);
+                    let there = there.take_while(|&place| place < end);
+                    let want: Vec<u32> = there.map(|place| codes[place]).collect();
+                    prop_assert_eq!(out, want);
                 } else {
                     prop_assert_eq!(read(&mut reader, count), &codes[at..end]);
                 }
@@ -387,6 +482,7 @@ mod tests {
             if let Ok(mut codes) = Codes::new(Bytes::from(bytes)) {
                 let mut out: Vec<u32> = Vec::new();
                 let first = |_: &[u32], _: &mut Vec<u32>| Ok(());
+                let _ = codes.pick(20, (&[0, 3, 7, 8, 19], 0), &mut Vec::new());
                 let _ = codes.read(10_000, &mut out, first, |_, _, _| Ok(()));
                 let _ = codes.skip(10_000);
             }

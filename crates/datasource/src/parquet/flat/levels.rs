@@ -146,6 +146,35 @@ impl Levels {
             .sum()
     }
 
+    /// Whether a value is there.
+    pub(super) fn is_there(&self, at: usize) -> bool {
+        self.bits(at, 1) == 1
+    }
+
+    /// Of the values at these places (ascending; `base` is at `from`) those that are there, counted
+    /// among the ones that are; and how many are up to the last place.
+    pub(super) fn ranks(
+        &self,
+        from: usize,
+        (places, base): (&[u32], usize),
+        out: &mut Vec<u32>,
+    ) -> usize {
+        let (mut rank, mut at) = (0, from);
+        out.clear();
+        for &place in places {
+            let place = from + place as usize - base;
+            rank += self.count(at, place - at);
+            at = place;
+            if self.is_there(place) {
+                out.push(rank as u32);
+            }
+        }
+        match places {
+            [] => 0,
+            _ => rank + usize::from(self.is_there(at)),
+        }
+    }
+
     /// Appends a value for each of some: the next one where it is there, else none in particular.
     pub(super) fn spread<T: Word>(&self, range: Range<usize>, values: &[T], out: &mut Vec<T>) {
         let mut at = 0;
@@ -161,7 +190,7 @@ impl Levels {
 }
 
 /// Appends up to 64 bits behind the first `at` of a mask.
-fn push_bits(words: &mut Vec<u64>, at: usize, bits: u64, count: usize) {
+pub(super) fn push_bits(words: &mut Vec<u64>, at: usize, bits: u64, count: usize) {
     let shift = at % 64;
     if shift == 0 {
         words.push(bits);
@@ -265,6 +294,11 @@ mod tests {
                         let from = from.min(want.len());
                         let there = want[from..].iter().filter(|&&there| there).count();
                         assert_eq!(levels.count(from, want.len() - from), there, "{runs:?}");
+                        let places: Vec<u32> = (3..3 + (want.len() - from) as u32).collect();
+                        let mut ranks = Vec::new();
+                        let all = levels.ranks(from, (&places, 3), &mut ranks);
+                        assert_eq!(all, there);
+                        assert_eq!(ranks, (0..there as u32).collect::<Vec<_>>());
                     }
                     assert_eq!(listed(Some(levels), want.len()), want, "{runs:?} {kinds}");
                 }

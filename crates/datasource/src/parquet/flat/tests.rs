@@ -8,15 +8,18 @@ use arrow::array::{
 };
 use arrow::compute::{concat, take};
 use arrow::datatypes::{Field, Schema as ArrowSchema};
-use parquet::arrow::arrow_reader::RowSelector;
+use esker_datatypes::Buffers;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use proptest::prelude::*;
 
+use super::reader::runs_of;
 use super::*;
 use crate::MemoryReadAt;
-use crate::parquet::chunks::RowGroupBytes;
+use crate::parquet::chunks::{Pool, RowGroupBytes};
 use crate::parquet::footer::Footer;
+use crate::parquet::selected::Selected;
 use crate::parquet::tests::file;
 
 /// A column of one of the types that the reader reads; `None` is null.
@@ -65,8 +68,14 @@ fn compressions() -> [Compression; 6] {
     ]
 }
 
-/// All that the reader gives of the first column of a file, in portions.
-fn read(bytes: &[u8], selection: Option<&RowSelection>, portions: &[usize]) -> Vec<ArrayRef> {
+/// All that the reader gives of the first column of a file, in portions; with a number only of
+/// those rows of a portion that it does not divide.
+fn read(
+    bytes: &[u8],
+    selected: &Selected,
+    portions: &[usize],
+    places: Option<u32>,
+) -> Vec<ArrayRef> {
     let file = MemoryReadAt::from(bytes.to_vec());
     let len = bytes.len() as u64;
     let footer = Footer::read(&file, len).unwrap();
@@ -80,21 +89,35 @@ fn read(bytes: &[u8], selection: Option<&RowSelection>, portions: &[usize]) -> V
     let form = Form::of(chunk, &data_type, true).unwrap();
     let rows = footer.rows(0);
     let view = loaded.view(len);
-    let mut reader = FlatReader::open(chunk, view, (form, &data_type), rows, selection).unwrap();
-    let mut left = selection.map_or(rows, RowSelection::row_count);
+    let mut reader = FlatReader::open(chunk, view, (form, &data_type), rows, selected).unwrap();
+    let mut left = match selected {
+        Selected::All => rows,
+        Selected::Runs(runs) => runs.row_count(),
+        Selected::Picked(rows) => rows.len(),
+    };
     let mut found = Vec::new();
     for &portion in portions.iter().chain([&usize::MAX]) {
         let portion = portion.min(left);
-        let array = match reader.next(portion, &mut buffers, &mut pool).unwrap() {
+        let rows = places.map(|of| some_of(portion, of));
+        let decoded = reader.next(portion, rows.as_deref(), &mut buffers, &mut pool);
+        let array = match decoded.unwrap() {
             Decoded::Array(array) => array,
             Decoded::Codes(codes, texts) => take(&texts, &codes, None).unwrap(),
         };
         assert_eq!(array.len(), portion);
         left -= portion;
-        found.push(array);
+        found.push(match rows {
+            Some(rows) => take(&array, &UInt32Array::from(rows), None).unwrap(),
+            None => array,
+        });
     }
     reader.recycle(&mut buffers, &mut pool);
     found
+}
+
+/// The numbers below `count` that `of` does not divide.
+fn some_of(count: usize, of: u32) -> Vec<u32> {
+    (0..count as u32).filter(|i| i % of > 0).collect()
 }
 
 #[derive(Clone, Debug)]
@@ -144,6 +167,8 @@ proptest! {
         values in prop::collection::vec((prop::option::weighted(0.8, 0u16..40), 1usize..30), 1..12),
         portions in prop::collection::vec(0usize..60, 0..6),
         runs in prop::option::of(prop::collection::vec((1usize..80, any::<bool>()), 1..8)),
+        picked in any::<bool>(),
+        places in prop::option::of(2u32..5),
     ) {
         // Neighbours are often the same, or count on.
         let values = values.into_iter().flat_map(|(value, count)| {
@@ -182,16 +207,33 @@ proptest! {
             }
             RowSelection::from(selectors)
         });
-        let found = read(&bytes, selection.as_ref(), &portions);
-        let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
-        let found = concat(&found).unwrap();
-        let rows = match &selection {
+        let mut rows = match &selection {
             None => (0..values.len() as u32).collect(),
             Some(selection) => runs_of(selection)
                 .into_iter()
                 .flat_map(|run| run.start as u32..run.end as u32)
                 .collect::<Vec<_>>(),
         };
+        let (selected, places) = match selection {
+            _ if picked => {
+                rows.retain(|row| row % 7 > 2);
+                (Selected::Picked(rows.clone().into()), None)
+            }
+            None => (Selected::All, places),
+            Some(selection) => (Selected::Runs(selection), places),
+        };
+        let found = read(&bytes, &selected, &portions, places);
+        let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        let found = concat(&found).unwrap();
+        if let Some(of) = places {
+            let (mut at, mut looked_at) = (0, Vec::new());
+            for portion in portions.into_iter().chain([usize::MAX]) {
+                let portion = portion.min(rows.len() - at);
+                looked_at.extend(some_of(portion, of).into_iter().map(|i| rows[at + i as usize]));
+                at += portion;
+            }
+            rows = looked_at;
+        }
         let want = take(&array, &UInt32Array::from(rows), None).unwrap();
         prop_assert_eq!(&found, &want);
     }

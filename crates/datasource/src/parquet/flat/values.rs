@@ -8,7 +8,6 @@ use arrow::datatypes::ArrowNativeType;
 use bytes::Bytes;
 use esker_datatypes::{Buffers, Error, Result};
 
-use super::Scratch;
 use super::codes::Codes;
 
 /// The bits of a value of fixed width.
@@ -18,6 +17,10 @@ pub(super) trait Word: ArrowNativeType {
 
     /// Appends little-endian values.
     fn extend(out: &mut Vec<Self>, bytes: &[u8]);
+
+    /// Appends the little-endian values at these places, counted from `base` on; 0 for one that is
+    /// not there.
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], places: &[u32], base: usize);
 
     /// The values of a dictionary; `None` where it has another width or there is none.
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]>;
@@ -34,6 +37,13 @@ impl Word for u32 {
     fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
         let (values, _) = bytes.as_chunks();
         out.extend(values.iter().map(|&value| Self::from_le_bytes(value)));
+    }
+
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], places: &[u32], base: usize) {
+        let (values, _) = bytes.as_chunks();
+        let value = |&place: &u32| values.get((place as usize).wrapping_sub(base)).copied();
+        let values = places.iter().map(|place| value(place).unwrap_or_default());
+        out.extend(values.map(Self::from_le_bytes));
     }
 
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
@@ -60,6 +70,13 @@ impl Word for u64 {
         out.extend(values.iter().map(|&value| Self::from_le_bytes(value)));
     }
 
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], places: &[u32], base: usize) {
+        let (values, _) = bytes.as_chunks();
+        let value = |&place: &u32| values.get((place as usize).wrapping_sub(base)).copied();
+        let values = places.iter().map(|place| value(place).unwrap_or_default());
+        out.extend(values.map(Self::from_le_bytes));
+    }
+
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
         match dictionary {
             Dictionary::Eight(values) => Some(values),
@@ -73,6 +90,28 @@ impl Word for u64 {
 
     fn of_code(code: u32) -> Self {
         code.into()
+    }
+}
+
+/// Buffers that are used again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// Values of a page that has nulls, without these, of either width.
+    four: Vec<u32>,
+    eight: Vec<u64>,
+    /// Codes of picked values.
+    pub(super) codes: Vec<u32>,
+    /// Where picked values are.
+    pub(super) places: Vec<u32>,
+}
+
+impl Scratch {
+    /// Gives the buffers back.
+    pub(super) fn recycle(self, buffers: &mut Buffers) {
+        buffers.give(self.four);
+        buffers.give(self.eight);
+        buffers.give(self.codes);
+        buffers.give(self.places);
     }
 }
 
@@ -210,6 +249,41 @@ impl Values {
             }
         }
         Ok(())
+    }
+
+    /// Appends those of the next `count` values that are at these places (ascending, from `base`
+    /// on).
+    ///
+    /// # Errors
+    /// `Data` when there are fewer.
+    pub(super) fn pick<T: Word>(
+        &mut self,
+        count: usize,
+        (places, base): (&[u32], usize),
+        dictionary: &Dictionary,
+        codes: &mut Vec<u32>,
+        out: &mut Vec<T>,
+    ) -> Result<()> {
+        match self {
+            Self::Plain { bytes, at, .. } => {
+                let end = *at + count * T::BYTES;
+                let bytes = bytes.get(*at..end).ok_or_else(early)?;
+                T::pick(out, bytes, places, base);
+                *at = end;
+                Ok(())
+            }
+            Self::Codes(packed) => {
+                codes.clear();
+                if packed.pick(count, (places, base), codes)? < count {
+                    return Err(early());
+                }
+                if dictionary.is_texts() {
+                    out.extend(codes.iter().map(|&code| T::of_code(code)));
+                    return Ok(());
+                }
+                look_up(T::dictionary(dictionary).unwrap_or_default(), codes, out)
+            }
+        }
     }
 
     /// Leaves out the next values.

@@ -1,0 +1,363 @@
+//! A flat column, read row by row: all rows, runs of them, or single ones.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{UInt32Array, make_array};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow::datatypes::{ArrowNativeType, DataType};
+use esker_datatypes::{Buffers, Error, Result};
+use parquet::arrow::arrow_reader::RowSelection;
+use parquet::file::metadata::ColumnChunkMetaData;
+
+use super::pages::{DataPage, Pages};
+use super::rows::Rows;
+use super::values::{Dictionary, Scratch, Word, astray};
+use super::{Decoded, Form};
+use crate::parquet::chunks::{ChunkView, Pool};
+use crate::parquet::selected::Selected;
+
+/// Reads a flat column of a row group.
+pub(in crate::parquet) struct FlatReader {
+    form: Form,
+    data_type: DataType,
+    pages: Pages,
+    wanted: Wanted,
+    /// The row that the page, or the next one, goes on with.
+    at: usize,
+    page: Option<DataPage>,
+    dictionary: Dictionary,
+    scratch: Scratch,
+}
+
+/// The rows that are still to be read.
+enum Wanted {
+    Runs(VecDeque<Range<usize>>),
+    /// Single ones, ascending, behind those that have been read.
+    Picked(Arc<[u32]>, usize),
+}
+
+impl FlatReader {
+    /// Reads the selected ones of `rows` rows of a chunk.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(in crate::parquet) fn open(
+        chunk: &ColumnChunkMetaData,
+        bytes: ChunkView,
+        (form, data_type): (Form, &DataType),
+        rows: usize,
+        selected: &Selected,
+    ) -> Result<Self> {
+        Ok(Self {
+            form,
+            data_type: data_type.clone(),
+            pages: Pages::open(chunk, bytes, rows)?,
+            wanted: match selected {
+                Selected::All => Wanted::Runs(std::iter::once(0..rows).collect()),
+                Selected::Runs(runs) => Wanted::Runs(runs_of(runs)),
+                Selected::Picked(rows) => Wanted::Picked(Arc::clone(rows), 0),
+            },
+            at: 0,
+            page: None,
+            dictionary: Dictionary::None,
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// The next rows; fewer only where the column ends. With `places` (ascending) only these of them
+    /// will be looked at, and the others may be anything.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(in crate::parquet) fn next(
+        &mut self,
+        rows: usize,
+        places: Option<&[u32]>,
+        buffers: &mut Buffers,
+        pool: &mut Pool,
+    ) -> Result<Decoded> {
+        match self.form {
+            Form::Four => {
+                let (values, nulls) = self.rows::<u32>(rows, places, buffers, pool)?;
+                self.array(values, nulls)
+            }
+            Form::Eight => {
+                let (values, nulls) = self.rows::<u64>(rows, places, buffers, pool)?;
+                self.array(values, nulls)
+            }
+            Form::Codes => {
+                let (codes, nulls) = self.rows::<u32>(rows, places, buffers, pool)?;
+                let texts = self.dictionary.texts();
+                let most = codes.iter().copied().max();
+                let within = most.is_none_or(|most| (most as usize) < texts.len());
+                if !within && (!texts.is_empty() || nulls.as_ref().is_none_or(some_valid)) {
+                    return Err(astray(most.unwrap_or(0), texts.len()));
+                }
+                let codes = UInt32Array::new(ScalarBuffer::from(codes), nulls);
+                Ok(Decoded::Codes(codes, texts))
+            }
+        }
+    }
+
+    fn array<T: ArrowNativeType>(
+        &self,
+        values: Vec<T>,
+        nulls: Option<NullBuffer>,
+    ) -> Result<Decoded> {
+        let data = arrow::array::ArrayData::builder(self.data_type.clone())
+            .len(values.len())
+            .add_buffer(Buffer::from_vec(values))
+            .nulls(nulls)
+            .build()?;
+        Ok(Decoded::Array(make_array(data)))
+    }
+
+    /// The values of the next rows, something for those that are null, and which these are.
+    fn rows<T: Word>(
+        &mut self,
+        rows: usize,
+        places: Option<&[u32]>,
+        buffers: &mut Buffers,
+        pool: &mut Pool,
+    ) -> Result<(Vec<T>, Option<NullBuffer>)> {
+        let mut out = Rows::new(rows, buffers);
+        if let Wanted::Picked(picked, from) = &mut self.wanted {
+            let picked = Arc::clone(picked);
+            let end = picked.len().min(*from + rows);
+            let places = picked.get(*from..end).unwrap_or_default();
+            *from = end;
+            self.pick(places, 0, &mut out, pool)?;
+            return Ok(out.finish());
+        }
+        let Some((places, start)) = places.zip(self.in_one_run(rows, pool)?) else {
+            self.read(rows, &mut out, pool)?;
+            return Ok(out.finish());
+        };
+        self.pick(places, start, &mut out, pool)?;
+        self.skip_to(start + rows, pool)?;
+        if out.len() == places.len() {
+            // A code of 0 stands for nothing in an empty dictionary.
+            let any = !(self.form == Form::Codes && self.dictionary.texts().is_empty());
+            out = out.spread(rows, places, any, buffers);
+        }
+        Ok(out.finish())
+    }
+
+    /// Where the next rows begin, if they are neighbours.
+    fn in_one_run(&mut self, rows: usize, pool: &mut Pool) -> Result<Option<usize>> {
+        loop {
+            let Wanted::Runs(runs) = &mut self.wanted else {
+                return Ok(None);
+            };
+            let Some(run) = runs.front().cloned() else {
+                return Ok(None);
+            };
+            if self.at >= run.end {
+                runs.pop_front();
+                continue;
+            }
+            self.skip_to(run.start, pool)?;
+            return Ok((self.at + rows <= run.end).then_some(self.at));
+        }
+    }
+
+    /// Reads the next rows of the runs.
+    fn read<T: Word>(&mut self, rows: usize, out: &mut Rows<T>, pool: &mut Pool) -> Result<()> {
+        while out.len() < rows
+            && let Wanted::Runs(runs) = &mut self.wanted
+            && let Some(run) = runs.front().cloned()
+        {
+            if self.at >= run.end {
+                runs.pop_front();
+                continue;
+            }
+            if run.start > self.at {
+                self.skip(run.start - self.at, pool)?;
+                continue;
+            }
+            let Some(page) = self.page(pool)? else {
+                break;
+            };
+            let count = page.left().min(rows - out.len()).min(run.end - self.at);
+            self.take(count, out)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the rows at these places (ascending, counted from `base` on); fewer only where the
+    /// column ends.
+    fn pick<T: Word>(
+        &mut self,
+        places: &[u32],
+        base: usize,
+        out: &mut Rows<T>,
+        pool: &mut Pool,
+    ) -> Result<()> {
+        let mut left = places;
+        while let Some(&first) = left.first() {
+            let first = base + first as usize;
+            if first >= self.at + self.page.as_ref().map_or(0, DataPage::left) {
+                self.skip_to(first, pool)?;
+            }
+            let Some(rows) = self.page(pool)?.map(|page| page.left()) else {
+                break;
+            };
+            let end = self.at + rows;
+            let count = left.partition_point(|&place| base + (place as usize) < end);
+            let (some, behind) = left.split_at_checked(count).unwrap_or_default();
+            // None where the page before was shorter than it said.
+            let Some(&last) = some.last() else {
+                continue;
+            };
+            let count = base + last as usize + 1 - self.at;
+            self.take_picked(count, some, self.at - base, out)?;
+            left = behind;
+        }
+        Ok(())
+    }
+
+    /// Reads rows of the page.
+    fn take<T: Word>(&mut self, count: usize, out: &mut Rows<T>) -> Result<()> {
+        let Some(page) = &mut self.page else {
+            return Err(Error::internal("rows of no page"));
+        };
+        let (from, start) = (page.at, out.len());
+        page.at += count;
+        self.at += count;
+        match &page.levels {
+            None => {
+                page.values.read(count, &self.dictionary, &mut out.values)?;
+                out.add_valid(start);
+            }
+            Some(levels) => {
+                let dense = T::scratch(&mut self.scratch);
+                dense.clear();
+                let some = levels.count(from, count);
+                page.values.read(some, &self.dictionary, dense)?;
+                out.add_levels(levels, from..from + count, dense);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads those of the page's next `count` rows that are at these places, counted from `base` on.
+    fn take_picked<T: Word>(
+        &mut self,
+        count: usize,
+        places: &[u32],
+        base: usize,
+        out: &mut Rows<T>,
+    ) -> Result<()> {
+        let Some(page) = &mut self.page else {
+            return Err(Error::internal("rows of no page"));
+        };
+        let (from, start) = (page.at, out.len());
+        page.at += count;
+        self.at += count;
+        let (values, dictionary) = (&mut page.values, &self.dictionary);
+        let mut codes = std::mem::take(&mut self.scratch.codes);
+        match &page.levels {
+            None => {
+                values.pick(
+                    count,
+                    (places, base),
+                    dictionary,
+                    &mut codes,
+                    &mut out.values,
+                )?;
+                out.add_valid(start);
+            }
+            Some(levels) => {
+                let mut there = std::mem::take(&mut self.scratch.places);
+                let some = levels.ranks(from, (places, base), &mut there);
+                let dense = T::scratch(&mut self.scratch);
+                dense.clear();
+                values.pick(some, (&there, 0), dictionary, &mut codes, dense)?;
+                let is_there = |&place: &u32| levels.is_there(from + place as usize - base);
+                out.add_some(places.iter().map(is_there), dense);
+                self.scratch.places = there;
+            }
+        }
+        self.scratch.codes = codes;
+        Ok(())
+    }
+
+    /// Leaves out the rows before this one.
+    fn skip_to(&mut self, row: usize, pool: &mut Pool) -> Result<()> {
+        while self.at < row {
+            self.skip(row - self.at, pool)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out rows: those of the page, then whole pages where the next ones are known.
+    fn skip(&mut self, rows: usize, pool: &mut Pool) -> Result<()> {
+        if self.page.as_ref().is_none_or(|page| page.left() == 0) {
+            self.finish_page(pool);
+            let skipped = self
+                .pages
+                .skip(rows, &mut self.dictionary, self.form, pool)?;
+            if skipped > 0 {
+                self.at += skipped;
+                return Ok(());
+            }
+        }
+        let Some(page) = self.page(pool)? else {
+            self.at += rows;
+            return Ok(());
+        };
+        let count = page.left().min(rows);
+        let some = match &page.levels {
+            None => count,
+            Some(levels) => levels.count(page.at, count),
+        };
+        page.at += count;
+        page.values.skip(some)?;
+        self.at += count;
+        Ok(())
+    }
+
+    /// The page that the next row is in; `None` at the column's end.
+    fn page(&mut self, pool: &mut Pool) -> Result<Option<&mut DataPage>> {
+        while self.page.as_ref().is_none_or(|page| page.left() == 0) {
+            self.finish_page(pool);
+            match self.pages.next(&mut self.dictionary, self.form, pool)? {
+                Some(page) => self.page = Some(page),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.page.as_mut())
+    }
+
+    fn finish_page(&mut self, pool: &mut Pool) {
+        if let Some(page) = self.page.take() {
+            page.recycle(pool);
+        }
+    }
+
+    /// Gives the buffers back.
+    pub(in crate::parquet) fn recycle(mut self, buffers: &mut Buffers, pool: &mut Pool) {
+        self.finish_page(pool);
+        self.scratch.recycle(buffers);
+        self.dictionary.recycle(buffers);
+    }
+}
+
+fn some_valid(nulls: &NullBuffer) -> bool {
+    nulls.null_count() < nulls.len()
+}
+
+/// The selected rows in runs.
+pub(super) fn runs_of(selection: &RowSelection) -> VecDeque<Range<usize>> {
+    let (mut at, mut runs) = (0, VecDeque::new());
+    for selector in selection.iter() {
+        let end = at + selector.row_count;
+        if !selector.skip {
+            runs.push_back(at..end);
+        }
+        at = end;
+    }
+    runs
+}
