@@ -38,6 +38,28 @@ pub struct Buffers {
 impl Buffers {
     /// An empty vector with room for at least `capacity` items.
     pub fn take<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
+        let mut vec = self.take_full(capacity);
+        vec.clear();
+        vec
+    }
+
+    /// A vector of `count` items, whatever they are: what they were before, or 0.
+    ///
+    /// ```
+    /// use esker_datatypes::Buffers;
+    /// let mut buffers = Buffers::default();
+    /// assert_eq!(buffers.take_any::<i32>(2), [0, 0]);
+    /// buffers.give(vec![1, 2, 3]);
+    /// assert_eq!(buffers.take_any::<i32>(2).len(), 2);
+    /// ```
+    pub fn take_any<T: ArrowNativeType>(&mut self, count: usize) -> Vec<T> {
+        let mut vec = self.take_full(count);
+        vec.resize(count, T::default());
+        vec
+    }
+
+    /// A vector with room for at least `capacity` items, with what it was given back with.
+    fn take_full<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
         let free = class::<T>().and_then(|c| self.free.get_mut(c));
         if let Some(free) = free
             && let Some(at) = free
@@ -46,8 +68,7 @@ impl Buffers {
         {
             // The pool holds only uniquely owned buffers of this width, so this does not fail;
             // if it did, a fresh vector is as good.
-            if let Ok(mut vec) = free.swap_remove(at).into_vec::<T>() {
-                vec.clear();
+            if let Ok(vec) = free.swap_remove(at).into_vec::<T>() {
                 return vec;
             }
         }

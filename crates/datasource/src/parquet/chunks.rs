@@ -37,7 +37,9 @@ struct Loaded {
 #[derive(Clone, Debug)]
 struct Block {
     start: u64,
-    bytes: Bytes,
+    len: usize,
+    /// These, and whatever was in the buffer behind them.
+    buffer: Bytes,
 }
 
 impl RowGroupBytes {
@@ -80,12 +82,14 @@ impl RowGroupBytes {
         }
         let mut read = 0;
         for range in merge(chunks.iter().map(|(range, ..)| range.clone())) {
-            let mut buffer = pool.take((range.end - range.start) as usize);
-            fill(file, range.start, &mut buffer)?;
-            read += buffer.len() as u64;
+            let len = (range.end - range.start) as usize;
+            let mut buffer = pool.take(len);
+            fill(file, range.start, buffer.get_mut(..len).unwrap_or_default())?;
+            read += len as u64;
             loaded.blocks.push(Block {
                 start: range.start,
-                bytes: buffer.into(),
+                len,
+                buffer: buffer.into(),
             });
         }
         loaded.blocks.sort_unstable_by_key(|block| block.start);
@@ -122,7 +126,7 @@ impl RowGroupBytes {
         if let Some(Self(loaded)) = Arc::into_inner(self) {
             let loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
             for block in loaded.blocks {
-                pool.give(block.bytes);
+                pool.give(block.buffer);
             }
         }
     }
@@ -135,9 +139,8 @@ impl Loaded {
     /// # Errors
     /// `Data` for another one.
     fn apart(&self, range: Range<u64>) -> Result<Range<u64>> {
-        let overlaps = |block: &Block| {
-            block.start < range.end && range.start < block.start + block.bytes.len() as u64
-        };
+        let overlaps =
+            |block: &Block| block.start < range.end && range.start < block.start + block.len as u64;
         if self.blocks.iter().any(overlaps) {
             let message = "the column's bytes are those of another one too";
             return Err(Error::data(message));
@@ -153,7 +156,7 @@ fn in_column(error: Error, chunk: &ColumnChunkMetaData) -> Error {
 /// The bytes that are there from `start` on, of blocks in order.
 fn bytes_of(blocks: &[Block], start: u64) -> Option<&[u8]> {
     let (block, offset) = place_of(blocks, start)?;
-    block.bytes.get(offset..)
+    block.buffer.get(offset..block.len)
 }
 
 /// Which of the blocks, in order, has this place, and where.
@@ -161,7 +164,7 @@ fn place_of(blocks: &[Block], start: u64) -> Option<(&Block, usize)> {
     let next = blocks.partition_point(|block| block.start <= start);
     let block = blocks.get(next.checked_sub(1)?)?;
     let offset = usize::try_from(start - block.start).ok()?;
-    (offset < block.bytes.len()).then_some((block, offset))
+    (offset < block.len).then_some((block, offset))
 }
 
 /// Where the bytes of a column chunk stand, dictionary included.
@@ -212,7 +215,7 @@ impl ChunkView {
     /// The bytes from `start` on, as far as they are there.
     fn rest(&self, start: u64) -> Option<Bytes> {
         let (block, offset) = place_of(&self.blocks, start)?;
-        Some(block.bytes.slice(offset..))
+        Some(block.buffer.slice(offset..block.len))
     }
 
     /// Whether a column (by position in the file) has levels packed as old writers did.
@@ -261,28 +264,25 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A buffer of `len` bytes, whatever they are.
+    /// A buffer of `len` bytes or more, whatever they are.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
-        let fits = self.free.iter().rposition(|free| free.capacity() >= len);
-        let mut buffer = match fits {
+        match self.free.iter().rposition(|free| free.len() >= len) {
             Some(at) => {
                 let buffer = self.free.swap_remove(at);
-                self.bytes -= buffer.capacity();
+                self.bytes -= buffer.len();
                 buffer
             }
             // A little more: the next one may be a little longer.
-            None => Vec::with_capacity(len + len / 8),
-        };
-        buffer.resize(len, 0);
-        buffer
+            None => vec![0; len + len / 8],
+        }
     }
 
     /// Takes a buffer back that nobody else holds.
     pub(super) fn give(&mut self, bytes: Bytes) {
         if bytes.is_unique() {
             let buffer = Vec::from(bytes);
-            if self.bytes + buffer.capacity() <= KEPT {
-                self.bytes += buffer.capacity();
+            if self.bytes + buffer.len() <= KEPT {
+                self.bytes += buffer.len();
                 self.free.push(buffer);
             }
         }
@@ -309,13 +309,14 @@ mod tests {
 
     #[test]
     fn views_show_what_is_there() {
-        let block = |start, text: &'static str| Block {
+        let block = |start, len, text: &'static str| Block {
             start,
-            bytes: Bytes::from_static(text.as_bytes()),
+            len,
+            buffer: Bytes::from_static(text.as_bytes()),
         };
         let view = ChunkView {
             len: 100,
-            blocks: [block(10, "abc"), block(20, "defg")].into(),
+            blocks: [block(10, 3, "abc??"), block(20, 4, "defg")].into(),
             lengths: [].into(),
             packed_levels: [].into(),
         };
@@ -340,13 +341,13 @@ mod tests {
         let shared = Bytes::from(pool.take(1000));
         let other = shared.slice(3..);
         pool.give(shared);
-        assert!(pool.free.is_empty() && other.len() == 997);
+        assert!(pool.free.is_empty() && other.len() == 1122);
         let buffer = pool.take(1000);
         let at = buffer.as_ptr();
         pool.give(buffer.into());
         assert_eq!(pool.bytes, 1125);
         let again = pool.take(900);
-        assert!(again.as_ptr() == at && again.len() == 900);
+        assert!(again.as_ptr() == at && again.len() == 1125);
         assert_eq!(pool.bytes, 0);
     }
 }

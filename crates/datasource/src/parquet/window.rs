@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use super::selected::Selected;
 
 /// Where at most one row of so many has passed, the others are not decoded.
-const FEW: usize = 3;
+const FEW: usize = 2;
 
 /// As many neighbouring rows of a row group as a batch has, or fewer at the end of a split.
 #[derive(Debug)]

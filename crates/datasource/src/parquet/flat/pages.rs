@@ -26,8 +26,8 @@ pub(super) struct Pages {
 
 /// A page of values that are still to be read.
 pub(super) struct DataPage {
-    /// All bytes of the page, to be given back.
-    bytes: Bytes,
+    /// What the page is in, to be given back.
+    buffer: Bytes,
     /// Which values are there; all when absent.
     pub(super) levels: Option<Levels>,
     pub(super) values: Values,
@@ -45,7 +45,7 @@ impl DataPage {
     /// Gives the bytes back.
     pub(super) fn recycle(self, pool: &mut Pool) {
         drop(self.values);
-        pool.give(self.bytes);
+        pool.give(self.buffer);
     }
 }
 
@@ -97,12 +97,12 @@ impl Pages {
                     def_level_encoding,
                     ..
                 }) => {
-                    let bytes = self.decompress(buf, 0, pool)?;
+                    let (buffer, bytes) = self.decompress(buf, 0, pool)?;
                     let count = num_values as usize;
                     let (levels, from) = self.levels(&bytes, count, def_level_encoding)?;
                     let values = values(&bytes, from, encoding, form)?;
                     return Ok(Some(DataPage {
-                        bytes,
+                        buffer,
                         levels,
                         values,
                         at: 0,
@@ -120,10 +120,10 @@ impl Pages {
                 }) => {
                     let from = rep_levels_byte_len as usize;
                     let to = from + def_levels_byte_len as usize;
-                    let bytes = if is_compressed {
+                    let (buffer, bytes) = if is_compressed {
                         self.decompress(buf, to, pool)?
                     } else {
-                        buf
+                        (Bytes::new(), buf)
                     };
                     let count = num_values as usize;
                     let levels = bytes.get(from..to).ok_or_else(early)?;
@@ -134,7 +134,7 @@ impl Pages {
                     };
                     let values = values(&bytes, to, encoding, form)?;
                     return Ok(Some(DataPage {
-                        bytes,
+                        buffer,
                         levels,
                         values,
                         at: 0,
@@ -197,32 +197,33 @@ impl Pages {
         if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
             return Err(Error::data(format!("a dictionary encoded as {encoding}")));
         }
-        let bytes = self.decompress(page, 0, pool)?;
+        let (buffer, bytes) = self.decompress(page, 0, pool)?;
         let count = count as usize;
         *dictionary = match form {
             Form::Four => Dictionary::Four(Dictionary::words(&bytes, count)?),
             Form::Eight => Dictionary::Eight(Dictionary::words(&bytes, count)?),
-            // The texts are views of the bytes.
-            Form::Codes => {
-                *dictionary = Dictionary::of_texts(bytes, count)?;
-                return Ok(());
+            // The texts are views of the bytes: few of them are not to hold a long buffer.
+            Form::Codes if bytes.len() < buffer.len() / 2 => {
+                Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?
             }
+            Form::Codes => Dictionary::of_texts(bytes.clone(), count)?,
         };
-        pool.give(bytes);
+        drop(bytes);
+        pool.give(buffer);
         Ok(())
     }
 
-    /// Decompresses a page, but for the first bytes.
-    fn decompress(&self, page: Bytes, from: usize, pool: &mut Pool) -> Result<Bytes> {
+    /// Decompresses a page, but for the first bytes: the buffer that it is in then, and the page.
+    fn decompress(&self, page: Bytes, from: usize, pool: &mut Pool) -> Result<(Bytes, Bytes)> {
         if !self.snappy {
-            return Ok(page);
+            return Ok((Bytes::new(), page));
         }
         let broken = |error: snap::Error| {
             Error::data(format!("a page that Snappy has not written: {error}"))
         };
         let (plain, packed) = page.split_at_checked(from).ok_or_else(early)?;
         if packed.is_empty() {
-            return Ok(page);
+            return Ok((Bytes::new(), page));
         }
         let length = snap::raw::decompress_len(packed).map_err(broken)?;
         if length / MOST_SNAPPY > packed.len() {
@@ -232,12 +233,15 @@ impl Pages {
             );
             return Err(Error::data(message));
         }
-        let mut bytes = pool.take(from + length);
+        let mut buffer = pool.take(from + length);
+        let bytes = buffer.get_mut(..from + length).unwrap_or_default();
         let (start, rest) = bytes.split_at_mut_checked(from).ok_or_else(early)?;
         start.copy_from_slice(plain);
         let mut decoder = snap::raw::Decoder::new();
         decoder.decompress(packed, rest).map_err(broken)?;
-        Ok(bytes.into())
+        let buffer = Bytes::from(buffer);
+        let page = buffer.slice(..from + length);
+        Ok((buffer, page))
     }
 
     /// The levels at the begin of a page, and where the values begin.

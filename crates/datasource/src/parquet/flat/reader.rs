@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::pages::{DataPage, Pages};
-use super::rows::Rows;
+use super::rows::{Others, Rows};
 use super::values::{Dictionary, Scratch, Word, astray};
 use super::{Decoded, Form};
 use crate::parquet::chunks::{ChunkView, Pool};
@@ -138,9 +138,12 @@ impl FlatReader {
         self.pick(places, start, &mut out, pool)?;
         self.skip_to(start + rows, pool)?;
         if out.len() == places.len() {
-            // A code of 0 stands for nothing in an empty dictionary.
-            let any = !(self.form == Form::Codes && self.dictionary.texts().is_empty());
-            out = out.spread(rows, places, any, buffers);
+            let others = match self.form {
+                Form::Four | Form::Eight => Others::Any,
+                Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
+                Form::Codes => Others::Zero,
+            };
+            out = out.spread(rows, places, others, buffers);
         }
         Ok(out.finish())
     }

@@ -16,6 +16,14 @@ pub(super) struct Rows<T> {
     valid: Option<Vec<u64>>,
 }
 
+/// What is at places where nobody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    Any,
+    Zero,
+    Null,
+}
+
 impl<T: Word> Rows<T> {
     /// Room for so many rows.
     pub(super) fn new(count: usize, buffers: &mut Buffers) -> Self {
@@ -55,17 +63,21 @@ impl<T: Word> Rows<T> {
         }
     }
 
-    /// Puts the rows at these places of `count`; what is at the others may be looked at as little as
-    /// a null, and is one if `others_valid` does not say that it can be told from none.
+    /// Puts the rows at these places of `count`. At the others is nobody to look.
     pub(super) fn spread(
         self,
         count: usize,
         places: &[u32],
-        others_valid: bool,
+        others: Others,
         buffers: &mut Buffers,
     ) -> Self {
-        let mut values = buffers.take::<T>(count);
-        values.resize(count, T::default());
+        let mut values = buffers.take_any(count);
+        match others {
+            Others::Zero | Others::Null => values.fill(T::default()),
+            // Who looks all the same is to be found out.
+            Others::Any if cfg!(debug_assertions) => values.fill(T::of_code(0xdead_beef)),
+            Others::Any => {}
+        }
         let pairs = places.iter().zip(&self.values);
         for (&place, &value) in pairs {
             if let Some(at) = values.get_mut(place as usize) {
@@ -73,8 +85,8 @@ impl<T: Word> Rows<T> {
             }
         }
         let mut valid = None;
-        if self.valid.is_some() || !others_valid {
-            let all = if others_valid { u64::MAX } else { 0 };
+        if self.valid.is_some() || others == Others::Null {
+            let all = if others == Others::Null { 0 } else { u64::MAX };
             let mut words = vec![all; count.div_ceil(64)];
             for (i, &place) in places.iter().enumerate() {
                 let there = self.valid.as_ref().is_none_or(|valid| bit(valid, i));
