@@ -38,7 +38,9 @@ pub struct Buffers {
 impl Buffers {
     /// An empty vector with room for at least `capacity` items.
     pub fn take<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
-        let mut vec = self.take_full(capacity);
+        let mut vec = self
+            .take_where(|b| b.capacity() / size_of::<T>() >= capacity)
+            .unwrap_or_else(|| Vec::with_capacity(capacity));
         vec.clear();
         vec
     }
@@ -53,26 +55,19 @@ impl Buffers {
     /// assert_eq!(buffers.take_any::<i32>(2).len(), 2);
     /// ```
     pub fn take_any<T: ArrowNativeType>(&mut self, count: usize) -> Vec<T> {
-        let mut vec = self.take_full(count);
+        let mut vec = self
+            .take_where(|b| b.len() / size_of::<T>() >= count)
+            .unwrap_or_else(|| self.take(count));
         vec.resize(count, T::default());
         vec
     }
 
-    /// A vector with room for at least `capacity` items, with what it was given back with.
-    fn take_full<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
-        let free = class::<T>().and_then(|c| self.free.get_mut(c));
-        if let Some(free) = free
-            && let Some(at) = free
-                .iter()
-                .rposition(|b| b.capacity() / size_of::<T>() >= capacity)
-        {
-            // The pool holds only uniquely owned buffers of this width, so this does not fail;
-            // if it did, a fresh vector is as good.
-            if let Ok(vec) = free.swap_remove(at).into_vec::<T>() {
-                return vec;
-            }
-        }
-        Vec::with_capacity(capacity)
+    /// The vector of this width that was given back last, of those that fit.
+    fn take_where<T: ArrowNativeType>(&mut self, fits: impl Fn(&Buffer) -> bool) -> Option<Vec<T>> {
+        let free = class::<T>().and_then(|c| self.free.get_mut(c))?;
+        let at = free.iter().rposition(fits)?;
+        // The pool holds only uniquely owned buffers of this width, so this does not fail.
+        free.swap_remove(at).into_vec().ok()
     }
 
     /// Takes back a vector, whatever it holds.

@@ -122,29 +122,37 @@ impl FlatReader {
         buffers: &mut Buffers,
         pool: &mut Pool,
     ) -> Result<(Vec<T>, Option<NullBuffer>)> {
-        let mut out = Rows::new(rows, buffers);
         if let Wanted::Picked(picked, from) = &mut self.wanted {
             let picked = Arc::clone(picked);
             let end = picked.len().min(*from + rows);
             let places = picked.get(*from..end).unwrap_or_default();
             *from = end;
+            let mut out = Rows::new(buffers.take(rows));
             self.pick(places, 0, &mut out, pool)?;
             return Ok(out.finish());
         }
         let Some((places, start)) = places.zip(self.in_one_run(rows, pool)?) else {
+            let mut out = Rows::new(buffers.take(rows));
             self.read(rows, &mut out, pool)?;
             return Ok(out.finish());
         };
-        self.pick(places, start, &mut out, pool)?;
+        let picked = std::mem::take(T::of(&mut self.scratch.picked));
+        let mut picked = Rows::new(picked);
+        self.pick(places, start, &mut picked, pool)?;
         self.skip_to(start + rows, pool)?;
-        if out.len() == places.len() {
-            let others = match self.form {
-                Form::Four | Form::Eight => Others::Any,
-                Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
-                Form::Codes => Others::Zero,
-            };
-            out = out.spread(rows, places, others, buffers);
-        }
+        let others = match self.form {
+            Form::Four | Form::Eight => Others::Any,
+            Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
+            Form::Codes => Others::Zero,
+        };
+        // Fewer where the column ends.
+        let rows = if picked.len() == places.len() {
+            rows
+        } else {
+            0
+        };
+        let out = picked.spread(rows, places, others, buffers);
+        *T::of(&mut self.scratch.picked) = picked.values;
         Ok(out.finish())
     }
 
@@ -235,7 +243,7 @@ impl FlatReader {
                 out.add_valid(start);
             }
             Some(levels) => {
-                let dense = T::scratch(&mut self.scratch);
+                let dense = T::of(&mut self.scratch.dense);
                 dense.clear();
                 let some = levels.count(from, count);
                 page.values.read(some, &self.dictionary, dense)?;
@@ -275,7 +283,7 @@ impl FlatReader {
             Some(levels) => {
                 let mut there = std::mem::take(&mut self.scratch.places);
                 let some = levels.ranks(from, (places, base), &mut there);
-                let dense = T::scratch(&mut self.scratch);
+                let dense = T::of(&mut self.scratch.dense);
                 dense.clear();
                 values.pick(some, (&there, 0), dictionary, &mut codes, dense)?;
                 let is_there = |&place: &u32| levels.is_there(from + place as usize - base);

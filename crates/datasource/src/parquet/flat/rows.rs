@@ -25,10 +25,11 @@ pub(super) enum Others {
 }
 
 impl<T: Word> Rows<T> {
-    /// Room for so many rows.
-    pub(super) fn new(count: usize, buffers: &mut Buffers) -> Self {
+    /// No rows yet, with a vector to put them into.
+    pub(super) fn new(mut values: Vec<T>) -> Self {
+        values.clear();
         Self {
-            values: buffers.take(count),
+            values,
             valid: None,
         }
     }
@@ -65,7 +66,7 @@ impl<T: Word> Rows<T> {
 
     /// Puts the rows at these places of `count`. At the others is nobody to look.
     pub(super) fn spread(
-        self,
+        &self,
         count: usize,
         places: &[u32],
         others: Others,
@@ -97,7 +98,6 @@ impl<T: Word> Rows<T> {
             }
             valid = Some(words);
         }
-        buffers.give(self.values);
         Self { values, valid }
     }
 

@@ -25,7 +25,8 @@ pub(super) trait Word: ArrowNativeType {
     /// The values of a dictionary; `None` where it has another width or there is none.
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]>;
 
-    fn scratch(scratch: &mut Scratch) -> &mut Vec<Self>;
+    /// The vector of this width.
+    fn of(either: &mut EitherWidth) -> &mut Vec<Self>;
 
     /// A code as a value.
     fn of_code(code: u32) -> Self;
@@ -53,8 +54,8 @@ impl Word for u32 {
         }
     }
 
-    fn scratch(scratch: &mut Scratch) -> &mut Vec<Self> {
-        &mut scratch.four
+    fn of(either: &mut EitherWidth) -> &mut Vec<Self> {
+        &mut either.four
     }
 
     fn of_code(code: u32) -> Self {
@@ -84,8 +85,8 @@ impl Word for u64 {
         }
     }
 
-    fn scratch(scratch: &mut Scratch) -> &mut Vec<Self> {
-        &mut scratch.eight
+    fn of(either: &mut EitherWidth) -> &mut Vec<Self> {
+        &mut either.eight
     }
 
     fn of_code(code: u32) -> Self {
@@ -96,20 +97,29 @@ impl Word for u64 {
 /// Buffers that are used again.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// Values of a page that has nulls, without these, of either width.
-    four: Vec<u32>,
-    eight: Vec<u64>,
-    /// Codes of picked values.
+    /// Values of a page that has nulls, without these.
+    pub(super) dense: EitherWidth,
+    /// Picked values, and codes of such.
+    pub(super) picked: EitherWidth,
     pub(super) codes: Vec<u32>,
     /// Where picked values are.
     pub(super) places: Vec<u32>,
 }
 
+/// Values of either width.
+#[derive(Default)]
+pub(super) struct EitherWidth {
+    four: Vec<u32>,
+    eight: Vec<u64>,
+}
+
 impl Scratch {
     /// Gives the buffers back.
     pub(super) fn recycle(self, buffers: &mut Buffers) {
-        buffers.give(self.four);
-        buffers.give(self.eight);
+        for either in [self.dense, self.picked] {
+            buffers.give(either.four);
+            buffers.give(either.eight);
+        }
         buffers.give(self.codes);
         buffers.give(self.places);
     }
