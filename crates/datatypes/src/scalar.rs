@@ -9,8 +9,8 @@ use arrow::array::{
     UInt16Array, UInt32Array, UInt64Array, new_null_array,
 };
 use arrow::datatypes::{
-    DataType, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use crate::display::format_value;
@@ -130,6 +130,12 @@ impl ScalarValue {
             DataType::Float64 => Some(self.0.as_primitive::<Float64Type>().value(0)),
             _ => None,
         }
+    }
+
+    /// The days since 1970-01-01 of a date that is not null.
+    pub fn as_date(&self) -> Option<i32> {
+        let dates = self.0.as_primitive_opt::<Date32Type>()?;
+        (!self.is_null()).then(|| dates.value(0))
     }
 
     /// The value of any string type that is not null.

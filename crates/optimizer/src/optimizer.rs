@@ -104,39 +104,58 @@ impl Optimizer {
         let rules = self.rules.iter().map(|rule| (rule, rule.turn(&plan)));
         let rules: Vec<_> = rules.collect();
         let mut repeated = Vec::with_capacity(rules.len());
+        let mut changes = 0;
         for (rule, turn) in rules {
             match turn {
-                Turn::EveryPass => repeated.push(&**rule),
+                Turn::EveryPass => repeated.push(Repeated {
+                    rule: &**rule,
+                    left: None,
+                }),
                 Turn::Once => {
-                    plan = self.come_to_rest(&repeated, plan, observer)?;
-                    plan = apply(&**rule, plan, observer)?.data;
+                    plan = self.come_to_rest(&mut repeated, plan, &mut changes, observer)?;
+                    let new = apply(&**rule, plan, observer)?;
+                    changes += usize::from(new.changed);
+                    plan = new.data;
                 }
                 Turn::Never => {}
             }
         }
-        self.come_to_rest(&repeated, plan, observer)
+        self.come_to_rest(&mut repeated, plan, &mut changes, observer)
     }
 
-    /// Applies rules in turn until none changes the plan.
+    /// Applies rules in turn until none changes the plan; counts the changes.
     fn come_to_rest(
         &self,
-        rules: &[&dyn OptimizerRule],
+        rules: &mut [Repeated<'_>],
         mut plan: LogicalPlan,
+        changes: &mut usize,
         observer: &mut dyn FnMut(&'static str, &LogicalPlan),
     ) -> Result<LogicalPlan> {
         for _ in 0..self.max_passes {
-            let mut changed = false;
-            for rule in rules {
+            let before = *changes;
+            for Repeated { rule, left } in &mut *rules {
+                // A rule gives the same for the same plan.
+                if *left == Some(*changes) {
+                    continue;
+                }
                 let new = apply(*rule, plan, observer)?;
-                changed |= new.changed;
+                *left = (!new.changed).then_some(*changes);
+                *changes += usize::from(new.changed);
                 plan = new.data;
             }
-            if !changed {
+            if *changes == before {
                 break;
             }
         }
         Ok(plan)
     }
+}
+
+/// A rule of every pass.
+struct Repeated<'a> {
+    rule: &'a dyn OptimizerRule,
+    /// Behind how many changes of the plan it has left it as it was.
+    left: Option<usize>,
 }
 
 /// Applies a rule and checks what it made of the plan.

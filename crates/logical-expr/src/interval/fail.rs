@@ -23,6 +23,9 @@ use crate::tree;
 /// # Ok::<(), esker_datatypes::Error>(())
 /// ```
 pub fn cannot_fail(expr: &Expr, column: &dyn Fn(ColumnId) -> Interval) -> bool {
+    if matches!(expr, Expr::Column(_) | Expr::Literal(_)) {
+        return true;
+    }
     let mut may_fail = false;
     let done = tree::fold(expr, |expr, children: &[Interval]| {
         let bounded = node::bounds(expr, children, column);

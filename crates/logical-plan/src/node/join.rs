@@ -239,20 +239,25 @@ fn both_sides(left: &Schema, right: &Schema) -> Schema {
 }
 
 fn output(left: &Schema, right: &Schema, join_type: JoinType) -> Schema {
-    let side = |schema: &Schema, padded: bool| -> Vec<Field> {
-        let fields = schema.fields().iter().cloned();
-        fields
-            .map(|f| {
-                let nullable = f.nullable() || padded;
-                f.with_nullable(nullable)
-            })
-            .collect()
+    let fields = outputs(left, right, join_type);
+    fields
+        .map(|(field, nullable)| field.clone().with_nullable(nullable))
+        .collect()
+}
+
+/// The columns of the sides that the result has, and whether they may be null there.
+fn outputs<'a>(
+    left: &'a Schema,
+    right: &'a Schema,
+    join_type: JoinType,
+) -> impl Iterator<Item = (&'a Field, bool)> {
+    let side =
+        |fields: &'a [Field], padded: bool| fields.iter().map(move |f| (f, f.nullable() || padded));
+    let right = match join_type.is_left_only() {
+        true => &[],
+        false => right.fields(),
     };
-    let mut fields = side(left, join_type.keeps_right());
-    if !join_type.is_left_only() {
-        fields.extend(side(right, join_type.keeps_left()));
-    }
-    Schema::new(fields)
+    side(left.fields(), join_type.keeps_right()).chain(side(right, join_type.keeps_left()))
 }
 
 /// The type in which two keys are compared; `None` when they do not compare.
@@ -328,17 +333,20 @@ impl PlanNode for Join {
     }
 
     fn refresh(&mut self) -> Result<()> {
-        let new = output(self.left.schema(), self.right.schema(), self.join_type);
+        let (left, right) = (self.left.schema(), self.right.schema());
         // The same schema stays the same one: whoever walks a plan sees that nothing changed.
-        let same = |(a, b): (&Field, &Field)| {
+        let same = |(a, nullable): (&Field, bool), b: &Field| {
             a.id() == b.id()
                 && a.name() == b.name()
                 && a.data_type() == b.data_type()
-                && a.nullable() == b.nullable()
+                && nullable == b.nullable()
                 && a.qualifiers() == b.qualifiers()
         };
-        let mut pairs = new.fields().iter().zip(self.schema.fields());
-        if new.len() != self.schema.len() || !pairs.all(same) {
+        let mut before = self.schema.fields().iter();
+        let mut new = outputs(left, right, self.join_type);
+        let all = new.all(|field| before.next().is_some_and(|before| same(field, before)));
+        if !all || before.next().is_some() {
+            let new = output(left, right, self.join_type);
             self.schema = Arc::new(new);
         }
         Ok(())

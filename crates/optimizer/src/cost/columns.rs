@@ -147,17 +147,31 @@ pub(crate) fn position(value: &ScalarValue) -> Option<f64> {
         let bytes = text.bytes().chain(std::iter::repeat(0)).take(6);
         return Some(bytes.fold(0.0, |number, byte| number * 256.0 + f64::from(byte)));
     }
-    let as_type = |to| {
-        let literal = Expr::Literal(value.clone());
-        evaluate_constant(&literal.cast(to)).ok()
-    };
     let data_type = value.data_type();
     let number = match seconds(data_type) {
-        Some(unit) => as_type(DataType::Int64)?.as_i128()? as f64 * unit,
-        None if data_type.is_numeric() => as_type(DataType::Float64)?.as_f64()?,
-        None => return None,
+        Some(unit) => ticks(value)? as f64 * unit,
+        None => {
+            let integer = value.as_i128().map(|integer| integer as f64);
+            integer.or(value.as_f64()).or_else(|| decimal(value))?
+        }
     };
     number.is_finite().then_some(number)
+}
+
+/// The number that a date or timestamp is.
+fn ticks(value: &ScalarValue) -> Option<i64> {
+    if let Some(days) = value.as_date() {
+        return Some(days.into());
+    }
+    let literal = Expr::Literal(value.clone());
+    let ticks = evaluate_constant(&literal.cast(DataType::Int64)).ok()?;
+    ticks.as_i128().and_then(|ticks| ticks.try_into().ok())
+}
+
+fn decimal(value: &ScalarValue) -> Option<f64> {
+    let (_, scale) = decimal_parts(value.data_type())?;
+    let digits = value.as_decimal_digits()?;
+    Some(digits as f64 / 10f64.powi(scale.into()))
 }
 
 /// How many seconds the unit of a date or timestamp is.

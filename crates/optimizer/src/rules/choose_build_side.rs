@@ -2,7 +2,7 @@
 
 use esker_datatypes::Result;
 use esker_logical_expr::Expr;
-use esker_logical_expr::tree::Transformed;
+use esker_logical_expr::tree::{self, Transformed};
 use esker_logical_plan::{Join, LogicalPlan, PlanChild, PlanNode, Side};
 
 use crate::cost::Estimates;
@@ -32,6 +32,9 @@ impl OptimizerRule for ChooseBuildSide {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        if !tree::any(&plan, |node| matches!(node, LogicalPlan::Join(_))) {
+            return Ok(Transformed::no(plan));
+        }
         let estimates = Estimates::of(&plan)?;
         descend(plan, Reliance::default(), |node, above| {
             let inputs = above.inputs_of(&node);

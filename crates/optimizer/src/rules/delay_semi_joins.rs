@@ -2,7 +2,7 @@
 
 use esker_datatypes::Result;
 use esker_logical_expr::Expr;
-use esker_logical_expr::tree::Transformed;
+use esker_logical_expr::tree::{self, Transformed};
 use esker_logical_plan::{Join, JoinType, LogicalPlan, PlanChild, PlanNode};
 
 use super::reorder_joins::{is_free, only_chooses, owners, with_columns};
@@ -40,6 +40,13 @@ impl OptimizerRule for DelaySemiJoins {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let is_semi = |node: &LogicalPlan| match node {
+            LogicalPlan::Join(join) => join.join_type().is_left_only(),
+            _ => false,
+        };
+        if !tree::any(&plan, is_semi) {
+            return Ok(Transformed::no(plan));
+        }
         let estimates = Estimates::of(&plan)?;
         descend(plan, Reliance::default(), |node, above| {
             let delayed = match &node {

@@ -8,7 +8,7 @@ mod search;
 mod twins;
 
 use esker_datatypes::Result;
-use esker_logical_expr::tree::Transformed;
+use esker_logical_expr::tree::{self, Transformed};
 use esker_logical_plan::{LogicalPlan, PlanNode};
 
 use crate::cost::Estimates;
@@ -52,6 +52,15 @@ impl OptimizerRule for ReorderJoins {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        // An order needs two joins to choose from.
+        let mut joins = 0;
+        let several = tree::any(&plan, |node| {
+            joins += usize::from(matches!(node, LogicalPlan::Join(_)));
+            joins > 1
+        });
+        if !several {
+            return Ok(Transformed::no(plan));
+        }
         let (estimates, twins) = (Estimates::of(&plan)?, Twins::of(&plan)?);
         descend(plan, Place::default(), |node, place| {
             visit(node, place, &estimates, &twins)

@@ -45,10 +45,15 @@ pub(in crate::rules) fn is_free(plan: &LogicalPlan) -> bool {
         && !join.sorted()
         && !join.single()
         && !join.nulls_equal();
+    let columns =
+        |(left, right): &(Expr, Expr)| left.as_column().is_some() && right.as_column().is_some();
+    if !plain || (join.filter().is_none() && join.on().iter().all(columns)) {
+        return plain;
+    }
     let both = join.both_sides();
     let safe = |expr: &Expr| !is_volatile(expr) && is_infallible(expr, &both);
     let mut keys = join.on().iter().flat_map(|(left, right)| [left, right]);
-    plain && keys.all(safe) && join.filter().is_none_or(safe)
+    keys.all(safe) && join.filter().is_none_or(safe)
 }
 
 /// Whether a projection gives columns of its input as they are.
