@@ -8,6 +8,7 @@ use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 use super::ascending::AscendingKeys;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
+use super::rows::TableKeys;
 use super::table::{KeyTable, UNSURE};
 use super::values::{Pieces, columns};
 use super::words::Keys;
@@ -135,6 +136,87 @@ impl GroupTable {
             memo.clear();
         }
         result
+    }
+
+    /// Whether groups can be [taken over](Self::intern_groups) from this table: not from one of which
+    /// the keys still ascend, nor of nested values.
+    pub fn gives_groups(&self) -> bool {
+        self.ascending().is_none() && self.groups.pieces.is_empty()
+    }
+
+    /// Finds the groups of keys of another table, new groups among them: `out[i]` becomes that of the
+    /// i-th of the groups listed. No key is made a value of a column, nor hashed anew.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow::array::StringViewArray;
+    /// use esker_datatypes::{Buffers, Column, DataType, Selection};
+    /// use esker_kernels::hash_table::GroupTable;
+    /// let (mut buffers, mut groups) = (Buffers::default(), Vec::new());
+    /// let mut table = |texts: [&str; 3]| {
+    ///     let mut table = GroupTable::new(&[DataType::Utf8View])?;
+    ///     let texts = Column::flat(Arc::new(StringViewArray::from(texts.to_vec())));
+    ///     table.intern(&[&texts], &Selection::all(3), &mut buffers, &mut groups)?;
+    ///     Ok::<_, esker_datatypes::Error>(table)
+    /// };
+    /// let (mut all, some) = (table(["b", "a", "c"])?, table(["c", "d", "a"])?);
+    /// all.intern_groups(&some, &[2, 1, 0], &mut buffers, &mut groups)?;
+    /// assert_eq!(groups, [1, 3, 2]);
+    /// # Ok::<(), esker_datatypes::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Internal` for a table that does not [give groups](Self::gives_groups) or has none of this
+    /// number, and for keys of another number of words; `ResourcesExhausted` for 2^32 - 1 groups.
+    pub fn intern_groups(
+        &mut self,
+        from: &Self,
+        groups: &[u32],
+        buffers: &mut Buffers,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        out.clear();
+        out.resize(groups.len(), UNSURE);
+        let (hashing, own, other) = (&self.hashing, &mut self.groups, &from.groups.table);
+        let there = groups.iter().all(|&group| (group as usize) < other.len());
+        if !there || !from.gives_groups() || own.table.stride() != other.stride() {
+            return Err(Error::internal("groups that a table does not give"));
+        }
+        if own.table.ascending().is_some() {
+            let hashes = own.hashes(hashing, 0..own.table.len())?;
+            own.table.leave_ascending(hashes);
+        }
+        let mut hashes = buffers.take::<u64>(groups.len());
+        let all = other.hashes();
+        hashes.extend(groups.iter().filter_map(|&group| all.get(group as usize)));
+        let keys = TableKeys::new(other, groups, buffers);
+        let done = own.table.intern(&keys, None, &hashes, out);
+        keys.recycle(buffers);
+        buffers.give(hashes);
+        done
+    }
+
+    /// Makes room for so many groups of keys that come in no order, their texts as long as those of
+    /// another table, if there are none yet.
+    pub fn reserve(&mut self, groups: usize, like: &Self) {
+        if self.is_empty() && groups > 0 {
+            let (table, like) = (&mut self.groups.table, &like.groups.table);
+            table.leave_ascending(Vec::new());
+            table.reserve(groups, like.bytes_of(groups));
+        }
+    }
+
+    /// Drops what it takes to find groups: from now on they are only read and
+    /// [given](Self::gives_groups).
+    pub fn close(&mut self) {
+        self.groups.table.close();
+        self.memo.clear();
+    }
+
+    /// Drops the hashes too: from now on the keys are only read.
+    pub fn seal(&mut self) {
+        self.close();
+        self.groups.table.seal();
     }
 
     /// How many groups there are.

@@ -19,6 +19,8 @@ mod layout;
 mod pack;
 /// Rows to look up.
 mod resolve;
+/// Rows that are looked up.
+mod rows;
 /// Values of rows.
 mod source;
 /// Distinct keys.

@@ -22,6 +22,7 @@ use esker_datatypes::{Error, Result};
 use super::ascending::{AscendingKeys, KeyOrder};
 use super::direct::{Direct, Span};
 use super::layout::KeyLayout;
+use super::rows::KeyRows;
 use super::width::{Any, Exactly, Width};
 use super::words::{Keys, is_long};
 
@@ -44,6 +45,8 @@ pub(super) struct KeyTable {
     /// The keys as the layout has them.
     words: Vec<u64>,
     hashes: Vec<u64>,
+    /// How many keys there are, when the hashes have been dropped.
+    sealed: Option<usize>,
     /// The number of words of a key.
     stride: usize,
     /// How many texts a key begins with.
@@ -72,6 +75,7 @@ impl KeyTable {
             // Until a key comes there is one to compare with.
             words: vec![0; layout.words()],
             hashes: Vec::new(),
+            sealed: None,
             stride: layout.words(),
             texts: layout.texts(),
             arena: Vec::new(),
@@ -92,11 +96,11 @@ impl KeyTable {
         self
     }
 
-    /// How many keys there are; of a [sealed](Self::seal) table this is not known.
+    /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         match self.ascending {
             Some(_) => self.words.len() / self.stride,
-            None => self.hashes.len(),
+            None => self.sealed.unwrap_or(self.hashes.len()),
         }
     }
 
@@ -159,8 +163,15 @@ impl KeyTable {
         self.stride
     }
 
+    /// Drops the slots: keys are neither found nor entered any more.
+    pub(super) fn close(&mut self) {
+        self.slots = Vec::new();
+        self.direct = None;
+    }
+
     /// Drops what only a table that still grows needs.
     pub(super) fn seal(&mut self) {
+        self.sealed = Some(self.len());
         self.hashes = Vec::new();
         self.words.shrink_to_fit();
         self.arena.shrink_to_fit();
@@ -195,8 +206,14 @@ impl KeyTable {
         words * size_of::<u64>() + self.arena.capacity() + direct
     }
 
-    /// Makes room for so many more keys.
-    pub(super) fn reserve(&mut self, keys: usize) {
+    /// How many bytes the long texts of so many keys take, if they are like those that there are.
+    pub(super) fn bytes_of(&self, keys: usize) -> usize {
+        let bytes = self.arena.len() as u128 * keys as u128;
+        (bytes / self.len().max(1) as u128) as usize
+    }
+
+    /// Makes room for so many more keys, with so many bytes of long texts.
+    pub(super) fn reserve(&mut self, keys: usize, bytes: usize) {
         let all = self.len() + keys;
         let mut slots = self.slots.len();
         while all > most_keys(slots) {
@@ -207,13 +224,17 @@ impl KeyTable {
         }
         self.hashes.reserve(keys);
         self.words.reserve(keys * self.stride);
+        self.arena.reserve(bytes);
+        if bytes > 0 {
+            self.places.reserve(keys * self.texts);
+        }
     }
 
     /// Writes the number of each row's key; new keys are entered, in the order of the rows. `rows`
     /// lists the rows to look up, all if there is no list; `hashes` and `out` have an item for each.
     pub(super) fn intern(
         &mut self,
-        keys: &Keys,
+        keys: &impl KeyRows,
         rows: Option<&[u32]>,
         hashes: &[u64],
         out: &mut [u32],
@@ -242,7 +263,7 @@ impl KeyTable {
     fn intern_as<W: Width>(
         &mut self,
         width: W,
-        keys: &Keys,
+        keys: &impl KeyRows,
         rows: Option<&[u32]>,
         hashes: &[u64],
         out: &mut [u32],
@@ -256,7 +277,7 @@ impl KeyTable {
     fn intern_rows<W: Width>(
         &mut self,
         width: W,
-        keys: &Keys,
+        keys: &impl KeyRows,
         row: impl Fn(usize) -> usize,
         hashes: &[u64],
         out: &mut [u32],
@@ -279,19 +300,20 @@ impl KeyTable {
 
     /// Whether a key is that of a row.
     #[inline]
-    fn same<W: Width>(&self, width: W, key: usize, keys: &Keys, row: usize) -> bool {
+    fn same<W: Width>(&self, width: W, key: usize, keys: &impl KeyRows, row: usize) -> bool {
         width.same(&self.words, key, keys.words(), row)
             && (!keys.has_long_texts() || self.same_texts(key, keys, row))
     }
 
     /// Whether the long texts of a key and a row are the same, whose words are.
-    fn same_texts(&self, key: usize, keys: &Keys, row: usize) -> bool {
+    fn same_texts(&self, key: usize, keys: &impl KeyRows, row: usize) -> bool {
         let words = &keys.words()[row * self.stride..];
-        keys.texts().iter().enumerate().all(|(number, text)| {
+        (0..self.texts).all(|number| {
             let word = words[number * 2];
             !is_long(word) || {
                 let place = self.place(key, number);
-                self.arena[place..place + word as u32 as usize] == *text.value(row)
+                let text = keys.text(number, row, word);
+                self.arena[place..place + word as u32 as usize] == *text
             }
         })
     }
@@ -301,7 +323,7 @@ impl KeyTable {
     pub(super) fn find<W: Width>(
         &self,
         width: W,
-        keys: &Keys,
+        keys: &impl KeyRows,
         row: usize,
         hash: u64,
     ) -> std::result::Result<u32, usize> {
@@ -325,7 +347,7 @@ impl KeyTable {
     fn find_or_insert<W: Width>(
         &mut self,
         width: W,
-        keys: &Keys,
+        keys: &impl KeyRows,
         row: usize,
         hash: u64,
     ) -> Result<u32> {
@@ -352,7 +374,13 @@ impl KeyTable {
 
     /// Appends a row's key to the list of keys.
     #[inline]
-    fn push<W: Width>(&mut self, width: W, keys: &Keys, row: usize, hash: u64) -> Result<u32> {
+    fn push<W: Width>(
+        &mut self,
+        width: W,
+        keys: &impl KeyRows,
+        row: usize,
+        hash: u64,
+    ) -> Result<u32> {
         let key = self.len();
         // The greatest numbers stand for no key.
         let number = u32::try_from(key).ok().filter(|&number| number < ABSENT);
@@ -371,13 +399,14 @@ impl KeyTable {
     }
 
     /// Appends the bytes of a row's long texts.
-    fn push_texts(&mut self, keys: &Keys, row: usize) {
+    fn push_texts(&mut self, keys: &impl KeyRows, row: usize) {
         let (key, words) = (self.len(), &keys.words()[row * self.stride..]);
-        for (at, text) in keys.texts().iter().enumerate() {
-            if is_long(words[at * 2]) {
+        for at in 0..self.texts {
+            let word = words[at * 2];
+            if is_long(word) {
                 self.places.resize((key + 1) * self.texts, 0);
                 self.places[key * self.texts + at] = self.arena.len() as u64;
-                self.arena.extend_from_slice(text.value(row));
+                self.arena.extend_from_slice(keys.text(at, row, word));
             }
         }
     }
@@ -442,7 +471,7 @@ fn slots_for(keys: usize) -> usize {
 pub(super) fn guess<'a, W: Width>(
     table: impl Fn(u64) -> &'a KeyTable,
     width: W,
-    keys: &Keys,
+    keys: &impl KeyRows,
     rows: impl Iterator<Item = usize> + Clone,
     hashes: &[u64],
     out: &mut [u32],
@@ -466,7 +495,7 @@ pub(super) fn guess<'a, W: Width>(
         *out = if hit & !same { UNSURE } else { *out };
         greatest = greatest.max(*out);
     }
-    if keys.nulls().is_some() || keys.has_long_texts() {
+    if keys.has_nulls() || keys.has_long_texts() {
         for ((row, &hash), out) in rows.zip(hashes).zip(out.iter_mut()) {
             let known = *out < ABSENT;
             let apart = keys.is_null(row);

@@ -68,10 +68,97 @@ fn check(types: &[DataType], batches: &[(Vec<Column>, Selection)]) -> GroupTable
             }
         }
         assert!(table.keys(0..keys.len() + 1).is_err());
+        take_over(&table, &keys, || {
+            let new = GroupTable::new(types).unwrap();
+            new.with_constant_hash(constant_hash)
+        });
         assert!(table.size() > 0);
         last = Some(table);
     }
     last.unwrap()
+}
+
+/// Takes the groups of a table over into others, empty and not, at once and in portions.
+fn take_over(table: &GroupTable, keys: &[Vec<Plain>], new: impl Fn() -> GroupTable) {
+    let (mut buffers, mut found) = (Buffers::default(), Vec::new());
+    if !table.gives_groups() {
+        let groups = new().intern_groups(table, &[], &mut buffers, &mut found);
+        assert!(groups.is_err());
+        return;
+    }
+    let count = keys.len() as u32;
+    let all: Vec<u32> = (0..count).rev().collect();
+    for (portion, reserved) in [(1, false), (3, true), (keys.len().max(1), true)] {
+        let mut other = new();
+        if reserved {
+            other.reserve(keys.len(), table);
+        }
+        let half = table.keys(0..keys.len() / 2).unwrap();
+        let half: Vec<&Column> = half.iter().collect();
+        let rows = Selection::all(keys.len() / 2);
+        other
+            .intern(&half, &rows, &mut buffers, &mut found)
+            .unwrap();
+        let mut groups = Vec::new();
+        for some in all.chunks(portion) {
+            other
+                .intern_groups(table, some, &mut buffers, &mut found)
+                .unwrap();
+            groups.extend_from_slice(&found);
+        }
+        assert_eq!(other.len(), keys.len());
+        let columns = other.keys(0..keys.len()).unwrap();
+        for (&from, &to) in all.iter().zip(&groups) {
+            assert!(to == from || from.min(to) >= count / 2);
+            for (column, key) in columns.iter().zip(&keys[from as usize]) {
+                assert!(Plain::at(column, to as usize).order(key).is_eq());
+            }
+        }
+        let absent = other.intern_groups(table, &[count], &mut buffers, &mut found);
+        assert!(absent.is_err());
+    }
+}
+
+#[test]
+fn closed_tables_give_their_groups() {
+    let texts = [
+        "short",
+        "as long as no view holds",
+        "",
+        "as long as no other view",
+    ];
+    let texts: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(5), None, Some(7), Some(3)]));
+    for column in [texts, numbers] {
+        let types = [column.data_type().clone()];
+        let column = Column::flat(column);
+        let (mut buffers, mut found) = (Buffers::default(), Vec::new());
+        let mut table = GroupTable::new(&types).unwrap();
+        let rows = Selection::all(4);
+        table
+            .intern(&[&column], &rows, &mut buffers, &mut found)
+            .unwrap();
+        let open = table.size();
+        table.close();
+        assert!(table.size() < open);
+        let mut other = GroupTable::new(&types).unwrap();
+        for want in [[0, 1, 2], [0, 1, 2]] {
+            other
+                .intern_groups(&table, &[3, 1, 0], &mut buffers, &mut found)
+                .unwrap();
+            assert_eq!(found, want);
+        }
+        other.seal();
+        assert_eq!(other.len(), 3);
+        let keys = other.keys(0..3).unwrap();
+        for (key, row) in [3, 1, 0].into_iter().enumerate() {
+            assert!(
+                Plain::at(&keys[0], key)
+                    .order(&Plain::at(&column, row))
+                    .is_eq()
+            );
+        }
+    }
 }
 
 /// Up to four types, each with the types that its batches may have.

@@ -44,7 +44,7 @@ impl HashedPart {
         let all: usize = chunks.iter().map(|chunk| chunk.hashes.len()).sum();
         let expected = all / parts;
         if expected <= SMALL {
-            table.reserve(expected);
+            table.reserve(expected, 0);
         }
         let (mut some, mut hashes) = (Vec::<u32>::new(), Vec::<u64>::new());
         for (number, chunk) in chunks.iter().enumerate() {
@@ -69,7 +69,7 @@ impl HashedPart {
             }
             // Most keys were new: most of the rest are as well.
             if table.len() * 2 > rows.len() {
-                table.reserve((expected + expected / 16).saturating_sub(table.len()));
+                table.reserve((expected + expected / 16).saturating_sub(table.len()), 0);
             }
         }
         let count = table.len();

@@ -100,6 +100,8 @@ pub(super) struct Step {
 
 /// Groups of one table, those of the first part first.
 pub(super) struct Cut {
+    /// Where their keys are, and their numbers there, if not in columns.
+    keys: Option<(Arc<[Merged]>, usize, Vec<u32>)>,
     columns: GroupColumns,
     /// Where each part starts, and the end.
     bounds: Vec<usize>,
@@ -209,7 +211,11 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
     let parts = parts.next_power_of_two();
     let pieces = |table: &Merged| table.groups.len().div_ceil(CUT);
     let cuts = Arc::new(Slots::new(tables.iter().map(pieces).sum()));
-    // The tables live until the last of them is cut.
+    for table in &mut tables {
+        table.groups.close();
+        table.hold()?;
+    }
+    // The tables live until the last of them is cut, or merged.
     let tables: Arc<[Merged]> = tables.into();
     let before = tasks.len();
     for (worker, table) in tables.iter().enumerate() {
@@ -219,9 +225,8 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
             let (spec, to) = (Arc::clone(spec), Arc::clone(&cuts));
             let (tables, rows) = (Arc::clone(&tables), Arc::clone(&rows));
             tasks.push(Box::new(move |cx| {
-                let table = &tables[worker].groups;
                 let id = |place| rows.id(worker, place);
-                to.put(number, cut(&spec, table, groups, parts, id, cx)?);
+                to.put(number, cut(&spec, &tables, worker, groups, parts, id, cx)?);
                 Ok(())
             }));
         }
@@ -250,7 +255,8 @@ fn merge_tables(
             if cx.query.is_cancelled() {
                 return Err(Error::cancelled());
             }
-            all.merge(spec, &table.groups.columns(groups)?, &mut cx.buffers)?;
+            let columns = table.groups.columns(groups)?;
+            all.merge(spec, &columns, None, &mut cx.buffers)?;
         }
     }
     Ok(all)
@@ -276,10 +282,16 @@ impl Merged {
         &mut self,
         spec: &Grouping,
         from: &GroupColumns,
+        keys: Option<(&Groups, &[u32])>,
         buffers: &mut Buffers,
     ) -> Result<()> {
         let held = &mut self.reservation;
-        self.groups.merge(spec, from, held, buffers)?;
+        self.groups.merge(spec, from, keys, held, buffers)?;
+        self.hold()
+    }
+
+    /// Holds as much memory as the groups take.
+    fn hold(&mut self) -> Result<()> {
         self.reservation.try_resize(self.groups.size() as u64)
     }
 }
@@ -293,12 +305,14 @@ fn part_of(hash: u64, parts: usize) -> usize {
 /// Cuts a range of groups into parts.
 fn cut(
     spec: &Grouping,
-    table: &Groups,
+    tables: &Arc<[Merged]>,
+    number: usize,
     groups: Range<usize>,
     parts: usize,
     id: impl Fn(u64) -> u32,
     cx: &mut TaskContext,
 ) -> Result<Cut> {
+    let table = &tables[number].groups;
     let hashes = table.hashes(groups.clone())?;
     let mut bounds = vec![0; parts + 1];
     for &hash in &*hashes {
@@ -315,12 +329,25 @@ fn cut(
         order[*at] = group;
         *at += 1;
     }
-    let mut columns = table.columns(groups)?.take(&order, &mut cx.buffers)?;
-    cx.buffers.give(order);
+    let first = groups.start as u32;
+    let gives_keys = table.gives_keys();
+    let columns = match gives_keys {
+        true => table.columns_beside_keys(groups)?,
+        false => table.columns(groups)?,
+    };
+    let mut columns = columns.take(&order, &mut cx.buffers)?;
     columns.locate(id);
     let mut reservation = cx.query.memory().reserve(spec.name);
-    reservation.try_grow(columns.size() as u64)?;
+    reservation.try_grow((columns.size() + size_of_val(&*order)) as u64)?;
+    let keys = if gives_keys {
+        order.iter_mut().for_each(|group| *group += first);
+        Some((Arc::clone(tables), number, order))
+    } else {
+        cx.buffers.give(order);
+        None
+    };
     Ok(Cut {
+        keys,
         columns,
         bounds,
         _reservation: reservation,
@@ -335,15 +362,26 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
         let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
         Box::new(move |cx| {
             let mut all = Merged::new(&spec, cx)?;
+            if let Some((groups, like)) = most_of(&cuts, part) {
+                all.groups.reserve(groups, like);
+                all.hold()?;
+            }
             for cut in cuts.iter() {
                 let groups = cut.bounds[part]..cut.bounds[part + 1];
                 if cx.query.is_cancelled() {
                     return Err(Error::cancelled());
                 }
-                if !groups.is_empty() {
-                    all.merge(&spec, &cut.columns.slice(groups), &mut cx.buffers)?;
+                if groups.is_empty() {
+                    continue;
                 }
+                let columns = cut.columns.slice(groups.clone());
+                let keys = cut.keys.as_ref();
+                let keys =
+                    keys.map(|(tables, table, numbers)| (&tables[*table].groups, &numbers[groups]));
+                all.merge(&spec, &columns, keys, &mut cx.buffers)?;
             }
+            all.groups.seal();
+            all.hold()?;
             to.put(part, all);
             Ok(())
         })
@@ -351,6 +389,24 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
     let tasks = (0..parts).map(task).collect();
     let next = Phase::Merging { merged, kept };
     Step { next, tasks }
+}
+
+/// About how many groups a part comes to, and others with such keys: as many as the largest table
+/// has of it; or all, where tables were set aside because hardly any of their rows met.
+fn most_of(cuts: &[Cut], part: usize) -> Option<(usize, &Groups)> {
+    let table = |cut: &Cut| cut.keys.as_ref().map(|(_, table, _)| *table);
+    let of_tables = cuts.chunk_by(|a, b| table(a) == table(b)).map(|cuts| {
+        let groups = cuts.iter();
+        let groups = groups.map(|cut| cut.bounds[part + 1] - cut.bounds[part]);
+        groups.sum::<usize>()
+    });
+    let (tables, _, _) = cuts.first()?.keys.as_ref()?;
+    let groups = if tables.iter().any(|table| table.groups.is_aside()) {
+        of_tables.sum()
+    } else {
+        of_tables.max()?
+    };
+    Some((groups, &tables.first()?.groups))
 }
 
 fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {

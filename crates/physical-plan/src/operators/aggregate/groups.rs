@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use esker_datatypes::{Buffers, Column, Result, Selection};
+use esker_datatypes::{Buffers, Column, Error, Result, Selection};
 use esker_kernels::hash_table::{AscendingKeys, GroupTable};
 use esker_kernels::select::take;
 use esker_logical_expr::function::GroupsAccumulator;
@@ -24,6 +24,8 @@ pub(super) struct Groups {
     /// The keys; `None` when there are no key columns, and at most one group.
     table: Option<GroupTable>,
     len: usize,
+    /// Whether they were set aside, since hardly any two rows of them met.
+    aside: bool,
     states: Vec<Box<dyn GroupsAccumulator>>,
     /// The positions of the groups' first rows, where they are wanted.
     firsts: Vec<u64>,
@@ -57,6 +59,7 @@ impl Groups {
         Ok(Self {
             table: table.transpose()?,
             len: 0,
+            aside: false,
             states: states.collect::<Result<_>>()?,
             firsts: Vec::new(),
             rows: Vec::new(),
@@ -206,16 +209,74 @@ impl Groups {
         }
     }
 
-    /// Merges groups, no two of which have the same key.
+    /// Sets them aside; others take their place, of which there will be as many.
+    pub(super) fn set_aside(&mut self, spec: &Grouping) -> Result<Self> {
+        let mut others = Self::new(spec)?;
+        others.reserve(self.len, self);
+        let mut aside = std::mem::replace(self, others);
+        aside.aside = true;
+        Ok(aside)
+    }
+
+    /// Whether they were set aside.
+    pub(super) fn is_aside(&self) -> bool {
+        self.aside
+    }
+
+    /// Whether keys can be [taken over](Self::take_over) from its table.
+    pub(super) fn gives_keys(&self) -> bool {
+        self.table.as_ref().is_some_and(GroupTable::gives_groups)
+    }
+
+    /// Drops what it takes to find groups: from now on they are only read and merged into others.
+    pub(super) fn close(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.close();
+        }
+    }
+
+    /// Drops what it takes to merge them too: from now on they are only read.
+    pub(super) fn seal(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.seal();
+        }
+    }
+
+    /// Makes room for so many groups with keys like those of others, if there are none yet.
+    pub(super) fn reserve(&mut self, groups: usize, like: &Self) {
+        if let (Some(table), Some(like)) = (&mut self.table, &like.table) {
+            table.reserve(groups, like);
+        }
+    }
+
+    /// Finds the groups of keys of another table that [gives keys](Self::gives_keys): those of these
+    /// numbers.
+    fn take_over(&mut self, from: &Self, groups: &[u32], buffers: &mut Buffers) -> Result<()> {
+        let (Some(table), Some(from)) = (&mut self.table, &from.table) else {
+            return Err(Error::internal("keys of groups without keys"));
+        };
+        table.intern_groups(from, groups, buffers, &mut self.ids)?;
+        self.len = table.len();
+        Ok(())
+    }
+
+    /// Merges groups, no two of which have the same key. The keys are columns, or those of another
+    /// table with these numbers.
     pub(super) fn merge(
         &mut self,
         spec: &Grouping,
         from: &GroupColumns,
+        keys: Option<(&Self, &[u32])>,
         held: &mut Reservation,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        let all = Selection::all(from.len);
-        self.assign(spec, &from.keys, &all, held, buffers)?;
+        match keys {
+            Some((table, groups)) => self.take_over(table, groups, buffers)?,
+            None => {
+                let all = Selection::all(from.len);
+                self.assign(spec, &from.keys, &all, held, buffers)?;
+            }
+        }
         let calls = self.states.iter_mut().zip(&spec.calls);
         for ((state, call), columns) in calls.zip(&from.states) {
             let merged = state.merge(&self.ids, self.len, columns);
@@ -240,11 +301,18 @@ impl Groups {
 
     /// What is known of a range of groups.
     pub(super) fn columns(&self, groups: Range<usize>) -> Result<GroupColumns> {
+        let keys = self.keys(groups.clone())?;
+        let known = self.columns_beside_keys(groups)?;
+        Ok(GroupColumns { keys, ..known })
+    }
+
+    /// What is known of a range of groups, but for their keys.
+    pub(super) fn columns_beside_keys(&self, groups: Range<usize>) -> Result<GroupColumns> {
         let states = self.states.iter().map(|state| state.state(groups.clone()));
         let some = |all: &[u64]| all.get(groups.clone()).unwrap_or_default().to_vec();
         Ok(GroupColumns {
             len: groups.len(),
-            keys: self.keys(groups.clone())?,
+            keys: Vec::new(),
             states: states.collect::<Result<_>>()?,
             firsts: some(&self.firsts),
             rows: some(&self.rows),

@@ -179,8 +179,10 @@ impl LocalSink for LocalAggregate {
         held_by_rows.try_resize(first_rows.size() as u64)?;
         self.rows += input.selected();
         if self.is_full() {
-            let empty = Worker::new(spec, cx)?;
-            let full = std::mem::replace(&mut self.worker, empty);
+            let mut full = Worker::new(spec, cx)?;
+            std::mem::swap(&mut full, &mut self.worker);
+            let aside = full.groups.set_aside(spec)?;
+            self.worker.groups = std::mem::replace(&mut full.groups, aside);
             self.shared.collect(full);
             self.rows = 0;
         }

@@ -99,7 +99,7 @@ pub(super) fn part_tables(
             if cx.query.is_cancelled() {
                 return Err(Error::cancelled());
             }
-            all.merge(&of, &columns, &mut cx.buffers)?;
+            all.merge(&of, &columns, None, &mut cx.buffers)?;
         }
         drop(reservation);
         to.put(number, all);
