@@ -8,7 +8,7 @@ use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 use super::ascending::AscendingKeys;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
-use super::rows::TableKeys;
+use super::rows::GroupKeys;
 use super::table::{KeyTable, UNSURE};
 use super::values::{Pieces, columns};
 use super::words::Keys;
@@ -138,14 +138,24 @@ impl GroupTable {
         result
     }
 
-    /// Whether groups can be [taken over](Self::intern_groups) from this table: not from one of which
-    /// the keys still ascend, nor of nested values.
-    pub fn gives_groups(&self) -> bool {
-        self.ascending().is_none() && self.groups.pieces.is_empty()
+    /// The keys of these groups, for another table to [take over](Self::intern_keys). `None` where
+    /// they have to go by [columns](Self::keys): as long as they [ascend](Self::ascending), and
+    /// nested ones.
+    ///
+    /// # Errors
+    /// `Internal` for groups that do not exist.
+    pub fn cut(&self, groups: &[u32]) -> Result<Option<GroupKeys>> {
+        if self.ascending().is_some() || !self.groups.pieces.is_empty() {
+            return Ok(None);
+        }
+        if groups.iter().any(|&group| group as usize >= self.len()) {
+            return Err(Error::internal("groups that a table does not have"));
+        }
+        Ok(Some(GroupKeys::new(&self.groups.table, groups)))
     }
 
     /// Finds the groups of keys of another table, new groups among them: `out[i]` becomes that of the
-    /// i-th of the groups listed. No key is made a value of a column, nor hashed anew.
+    /// i-th of the keys in the range. No key is made a value of a column, nor hashed anew.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -160,63 +170,50 @@ impl GroupTable {
     ///     Ok::<_, esker_datatypes::Error>(table)
     /// };
     /// let (mut all, some) = (table(["b", "a", "c"])?, table(["c", "d", "a"])?);
-    /// all.intern_groups(&some, &[2, 1, 0], &mut buffers, &mut groups)?;
-    /// assert_eq!(groups, [1, 3, 2]);
+    /// if let Some(keys) = some.cut(&[2, 1, 0])? {
+    ///     all.intern_keys(&keys, 0..3, &mut groups)?;
+    ///     assert_eq!(groups, [1, 3, 2]);
+    /// }
     /// # Ok::<(), esker_datatypes::Error>(())
     /// ```
     ///
     /// # Errors
-    /// `Internal` for a table that does not [give groups](Self::gives_groups) or has none of this
-    /// number, and for keys of another number of words; `ResourcesExhausted` for 2^32 - 1 groups.
-    pub fn intern_groups(
+    /// `Internal` for a range beyond the keys, and for keys of another number of words;
+    /// `ResourcesExhausted` for 2^32 - 1 groups.
+    pub fn intern_keys(
         &mut self,
-        from: &Self,
-        groups: &[u32],
-        buffers: &mut Buffers,
+        from: &GroupKeys,
+        keys: Range<usize>,
         out: &mut Vec<u32>,
     ) -> Result<()> {
-        out.clear();
-        out.resize(groups.len(), UNSURE);
-        let (hashing, own, other) = (&self.hashing, &mut self.groups, &from.groups.table);
-        let there = groups.iter().all(|&group| (group as usize) < other.len());
-        if !there || !from.gives_groups() || own.table.stride() != other.stride() {
-            return Err(Error::internal("groups that a table does not give"));
+        let (hashing, own) = (&self.hashing, &mut self.groups);
+        let there = keys.start <= keys.end && keys.end <= from.len();
+        if !there || own.table.stride() != from.stride() || !own.pieces.is_empty() {
+            return Err(Error::internal(format!("keys {keys:?} of {}", from.len())));
         }
+        out.clear();
+        out.resize(keys.len(), UNSURE);
         if own.table.ascending().is_some() {
             let hashes = own.hashes(hashing, 0..own.table.len())?;
             own.table.leave_ascending(hashes);
         }
-        let mut hashes = buffers.take::<u64>(groups.len());
-        let all = other.hashes();
-        hashes.extend(groups.iter().filter_map(|&group| all.get(group as usize)));
-        let keys = TableKeys::new(other, groups, buffers);
-        let done = own.table.intern(&keys, None, &hashes, out);
-        keys.recycle(buffers);
-        buffers.give(hashes);
-        done
+        let (keys, hashes) = from.some(keys);
+        own.table.intern(&keys, None, hashes, out)
     }
 
-    /// Makes room for so many groups of keys that come in no order, their texts as long as those of
-    /// another table, if there are none yet.
-    pub fn reserve(&mut self, groups: usize, like: &Self) {
+    /// Makes room for so many groups like those of these keys, if there are none yet.
+    pub fn reserve_like(&mut self, groups: usize, like: &GroupKeys) {
         if self.is_empty() && groups > 0 {
-            let (table, like) = (&mut self.groups.table, &like.groups.table);
+            let table = &mut self.groups.table;
             table.leave_ascending(Vec::new());
             table.reserve(groups, like.bytes_of(groups));
         }
     }
 
-    /// Drops what it takes to find groups: from now on they are only read and
-    /// [given](Self::gives_groups).
+    /// Drops what it takes to find groups: from now on the keys are only read.
     pub fn close(&mut self) {
         self.groups.table.close();
         self.memo.clear();
-    }
-
-    /// Drops the hashes too: from now on the keys are only read.
-    pub fn seal(&mut self) {
-        self.close();
-        self.groups.table.seal();
     }
 
     /// How many groups there are.

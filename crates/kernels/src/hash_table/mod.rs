@@ -35,6 +35,7 @@ mod words;
 pub use ascending::AscendingKeys;
 pub use group::GroupTable;
 pub use join::{JoinKeys, JoinPart, JoinTable, KeyChunk, KeySet, Matches, ProbeState};
+pub use rows::GroupKeys;
 
 /// The seed of the [hashes of rows](crate::hash::hash_rows) that the tables of this module use.
 pub const HASH_SEED: u64 = 0x9216_d5d9_8979_fb1b;

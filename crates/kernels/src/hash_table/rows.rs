@@ -6,7 +6,7 @@
               list"
 )]
 
-use esker_datatypes::Buffers;
+use std::ops::Range;
 
 use super::table::KeyTable;
 use super::words::{Keys, is_long};
@@ -57,56 +57,145 @@ impl KeyRows for Keys {
     }
 }
 
-/// Some keys of a table.
-pub(super) struct TableKeys<'a> {
-    table: &'a KeyTable,
-    keys: &'a [u32],
+/// Keys out of a [`GroupTable`](super::GroupTable), in an order of their own, for others to
+/// [take over](super::GroupTable::intern_keys).
+pub struct GroupKeys {
     words: Vec<u64>,
+    hashes: Vec<u64>,
+    stride: usize,
+    /// The bytes of the long texts, and where those of each key begin.
+    arena: Vec<u8>,
+    places: Vec<u64>,
+    texts: usize,
+    /// The key that is kept apart, if it is among them.
+    null: Option<usize>,
 }
 
-impl<'a> TableKeys<'a> {
+impl GroupKeys {
     /// The keys listed.
-    pub(super) fn new(table: &'a KeyTable, keys: &'a [u32], buffers: &mut Buffers) -> Self {
-        let stride = table.stride();
-        let mut words = buffers.take(keys.len() * stride);
+    pub(super) fn new(table: &KeyTable, keys: &[u32]) -> Self {
+        let (stride, texts) = (table.stride(), table.texts());
+        let mut words = Vec::with_capacity(keys.len() * stride);
         for &key in keys {
             let start = key as usize * stride;
             words.extend_from_slice(&table.words()[start..start + stride]);
         }
-        Self { table, keys, words }
+        let hashes = table.hashes();
+        let hashes = keys.iter().map(|&key| hashes[key as usize]);
+        let null = |null: u32| keys.iter().position(|&key| key == null);
+        let mut these = Self {
+            hashes: hashes.collect(),
+            stride,
+            arena: Vec::new(),
+            places: Vec::new(),
+            texts,
+            null: table.null_key().and_then(null),
+            words,
+        };
+        if !table.arena().is_empty() {
+            these.copy_texts(table, keys);
+        }
+        these
     }
 
-    /// Gives the memory back.
-    pub(super) fn recycle(self, buffers: &mut Buffers) {
-        buffers.give(self.words);
+    /// Copies the long texts. Where they stand is read before the first of them: the keys lie
+    /// anywhere in the table, and so many waits for memory overlap.
+    fn copy_texts(&mut self, table: &KeyTable, keys: &[u32]) {
+        let (mut places, mut length) = (Vec::with_capacity(keys.len() * self.texts), 0);
+        let mut touched = 0;
+        self.places.reserve_exact(keys.len() * self.texts);
+        for (words, &key) in self.words.chunks_exact(self.stride).zip(keys) {
+            for number in 0..self.texts {
+                let word = words[number * 2];
+                let (place, bytes) = if is_long(word) {
+                    (table.place(key as usize, number), word as u32 as usize)
+                } else {
+                    (0, 0)
+                };
+                touched ^= table.arena().get(place).copied().unwrap_or_default();
+                places.push((place, bytes));
+                self.places.push(length as u64);
+                length += bytes;
+            }
+        }
+        std::hint::black_box(touched);
+        self.arena.reserve_exact(length);
+        for (place, bytes) in places {
+            let text = &table.arena()[place..place + bytes];
+            self.arena.extend_from_slice(text);
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// The bytes taken.
+    pub fn size(&self) -> usize {
+        let words = [&self.words, &self.hashes, &self.places];
+        let words: usize = words.iter().map(|list| list.capacity()).sum();
+        words * size_of::<u64>() + self.arena.capacity()
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// How many bytes the long texts of so many keys take, about.
+    pub(super) fn bytes_of(&self, keys: usize) -> usize {
+        let bytes = self.arena.len() as u128 * keys as u128;
+        (bytes / self.len().max(1) as u128) as usize
+    }
+
+    /// Some neighbours of them, with their hashes.
+    pub(super) fn some(&self, keys: Range<usize>) -> (SomeKeys<'_>, &[u64]) {
+        let words = keys.start * self.stride..keys.end * self.stride;
+        let some = SomeKeys {
+            words: &self.words[words],
+            start: keys.start,
+            all: self,
+        };
+        (some, &self.hashes[keys])
     }
 }
 
-impl KeyRows for TableKeys<'_> {
+/// Neighbours among keys.
+pub(super) struct SomeKeys<'a> {
+    words: &'a [u64],
+    start: usize,
+    all: &'a GroupKeys,
+}
+
+impl KeyRows for SomeKeys<'_> {
     #[inline]
     fn words(&self) -> &[u64] {
-        &self.words
+        self.words
     }
 
     #[inline]
     fn has_long_texts(&self) -> bool {
-        !self.table.arena().is_empty()
+        !self.all.arena.is_empty()
     }
 
     #[inline]
     fn text(&self, number: usize, row: usize, word: u64) -> &[u8] {
-        debug_assert!(is_long(word));
-        let place = self.table.place(self.keys[row] as usize, number);
-        &self.table.arena()[place..place + word as u32 as usize]
+        let place = self.all.places[(self.start + row) * self.all.texts + number] as usize;
+        &self.all.arena[place..place + word as u32 as usize]
     }
 
     #[inline]
     fn has_nulls(&self) -> bool {
-        self.table.null_key().is_some()
+        self.all.null.is_some()
     }
 
     #[inline]
     fn is_null(&self, row: usize) -> bool {
-        self.table.null_key() == Some(self.keys[row])
+        self.all.null == Some(self.start + row)
     }
 }

@@ -163,10 +163,16 @@ impl KeyTable {
         self.stride
     }
 
-    /// Drops the slots: keys are neither found nor entered any more.
+    /// How many texts a key begins with.
+    pub(super) fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// Drops the slots and the hashes: keys are only read from now on.
     pub(super) fn close(&mut self) {
         self.slots = Vec::new();
         self.direct = None;
+        self.seal();
     }
 
     /// Drops what only a table that still grows needs.
@@ -204,12 +210,6 @@ impl KeyTable {
         let words: usize = words.iter().map(|list| list.capacity()).sum();
         let direct = self.direct.as_ref().map_or(0, |direct| direct.size());
         words * size_of::<u64>() + self.arena.capacity() + direct
-    }
-
-    /// How many bytes the long texts of so many keys take, if they are like those that there are.
-    pub(super) fn bytes_of(&self, keys: usize) -> usize {
-        let bytes = self.arena.len() as u128 * keys as u128;
-        (bytes / self.len().max(1) as u128) as usize
     }
 
     /// Makes room for so many more keys, with so many bytes of long texts.

@@ -78,20 +78,20 @@ fn check(types: &[DataType], batches: &[(Vec<Column>, Selection)]) -> GroupTable
     last.unwrap()
 }
 
-/// Takes the groups of a table over into others, empty and not, at once and in portions.
+/// Takes the keys of a table over into others, empty and not, at once and in portions.
 fn take_over(table: &GroupTable, keys: &[Vec<Plain>], new: impl Fn() -> GroupTable) {
     let (mut buffers, mut found) = (Buffers::default(), Vec::new());
-    if !table.gives_groups() {
-        let groups = new().intern_groups(table, &[], &mut buffers, &mut found);
-        assert!(groups.is_err());
-        return;
-    }
     let count = keys.len() as u32;
     let all: Vec<u32> = (0..count).rev().collect();
+    assert!(!matches!(table.cut(&[count]), Ok(Some(_))));
+    let Some(cut) = table.cut(&all).unwrap() else {
+        return;
+    };
+    assert_eq!((cut.len(), cut.is_empty()), (keys.len(), keys.is_empty()));
     for (portion, reserved) in [(1, false), (3, true), (keys.len().max(1), true)] {
         let mut other = new();
         if reserved {
-            other.reserve(keys.len(), table);
+            other.reserve_like(keys.len(), &cut);
         }
         let half = table.keys(0..keys.len() / 2).unwrap();
         let half: Vec<&Column> = half.iter().collect();
@@ -100,10 +100,9 @@ fn take_over(table: &GroupTable, keys: &[Vec<Plain>], new: impl Fn() -> GroupTab
             .intern(&half, &rows, &mut buffers, &mut found)
             .unwrap();
         let mut groups = Vec::new();
-        for some in all.chunks(portion) {
-            other
-                .intern_groups(table, some, &mut buffers, &mut found)
-                .unwrap();
+        for start in (0..keys.len()).step_by(portion) {
+            let some = start..keys.len().min(start + portion);
+            other.intern_keys(&cut, some, &mut found).unwrap();
             groups.extend_from_slice(&found);
         }
         assert_eq!(other.len(), keys.len());
@@ -114,13 +113,13 @@ fn take_over(table: &GroupTable, keys: &[Vec<Plain>], new: impl Fn() -> GroupTab
                 assert!(Plain::at(column, to as usize).order(key).is_eq());
             }
         }
-        let absent = other.intern_groups(table, &[count], &mut buffers, &mut found);
-        assert!(absent.is_err());
+        let beyond = keys.len()..keys.len() + 1;
+        assert!(other.intern_keys(&cut, beyond, &mut found).is_err());
     }
 }
 
 #[test]
-fn closed_tables_give_their_groups() {
+fn closed_tables_are_read() {
     let texts = [
         "short",
         "as long as no view holds",
@@ -138,18 +137,15 @@ fn closed_tables_give_their_groups() {
         table
             .intern(&[&column], &rows, &mut buffers, &mut found)
             .unwrap();
-        let open = table.size();
-        table.close();
-        assert!(table.size() < open);
+        let cut = table.cut(&[3, 1, 0]).unwrap().unwrap();
         let mut other = GroupTable::new(&types).unwrap();
         for want in [[0, 1, 2], [0, 1, 2]] {
-            other
-                .intern_groups(&table, &[3, 1, 0], &mut buffers, &mut found)
-                .unwrap();
+            other.intern_keys(&cut, 0..3, &mut found).unwrap();
             assert_eq!(found, want);
         }
-        other.seal();
-        assert_eq!(other.len(), 3);
+        let open = other.size();
+        other.close();
+        assert!(other.size() < open && other.len() == 3);
         let keys = other.keys(0..3).unwrap();
         for (key, row) in [3, 1, 0].into_iter().enumerate() {
             assert!(

@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use esker_datatypes::{Buffers, Error, Result};
+use esker_kernels::hash_table::GroupKeys;
 use esker_runtime::{Reservation, TaskContext};
 
 use super::super::held::Held;
@@ -38,7 +39,7 @@ const AT_ONCE: (usize, usize) = (1 << 14, 1 << 23);
 const CUT: usize = 1 << 18;
 /// How many groups a part has about, so that its table stays in the cache.
 const PART: usize = 1 << 16;
-/// At most so many parts.
+/// At most so many parts. Tables are cut into as many pieces.
 const MOST_PARTS: usize = 256;
 
 /// What one worker has come to.
@@ -60,14 +61,37 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Cuts the groups, in favour of another table that will have as many like them.
+    pub(super) fn set_aside(
+        self,
+        spec: &Grouping,
+        next: &mut Self,
+        cx: &mut TaskContext,
+    ) -> Result<Cut> {
+        let groups = 0..self.groups.len();
+        // First rows are not kept of tables that are set aside.
+        let cut = cut(spec, &self.groups, groups.clone(), |_| 0, cx)?;
+        if let Some(keys) = &cut.keys {
+            next.groups.reserve_like(groups.len(), keys);
+        }
+        Ok(cut)
+    }
+}
+
 /// How far the groups are.
 pub(super) enum Phase {
     /// Workers hand in what they have.
-    Collecting(Vec<Worker>),
+    Collecting {
+        workers: Vec<Worker>,
+        /// Groups of tables that were set aside.
+        aside: Vec<Cut>,
+    },
     /// The groups of all tables are being cut.
     Cutting {
         parts: usize,
         cuts: Arc<Slots<Cut>>,
+        aside: Vec<Cut>,
         kept: Keeping,
     },
     /// Parts are being merged.
@@ -88,7 +112,10 @@ pub(super) enum Phase {
 
 impl Default for Phase {
     fn default() -> Self {
-        Self::Collecting(Vec::new())
+        Self::Collecting {
+            workers: Vec::new(),
+            aside: Vec::new(),
+        }
     }
 }
 
@@ -98,12 +125,12 @@ pub(super) struct Step {
     pub(super) tasks: Vec<FinalizeTask>,
 }
 
-/// Groups of one table, those of the first part first.
+/// Groups of one table, those of the first piece first.
 pub(super) struct Cut {
-    /// Where their keys are, and their numbers there, if not in columns.
-    keys: Option<(Arc<[Merged]>, usize, Vec<u32>)>,
+    /// The keys, if they are not among the columns.
+    keys: Option<GroupKeys>,
     columns: GroupColumns,
-    /// Where each part starts, and the end.
+    /// Where each of [`MOST_PARTS`] pieces starts, and the end.
     bounds: Vec<usize>,
     _reservation: Reservation,
 }
@@ -119,16 +146,32 @@ pub(super) struct Merged {
 impl Phase {
     /// Takes what a worker has come to.
     pub(super) fn collect(&mut self, worker: Worker) {
-        if let Self::Collecting(workers) = self {
+        if let Self::Collecting { workers, .. } = self {
             workers.push(worker);
+        }
+    }
+
+    /// Takes groups of a table that was set aside.
+    pub(super) fn set_aside(&mut self, groups: Cut) {
+        if let Self::Collecting { aside, .. } = self {
+            aside.push(groups);
         }
     }
 
     /// What is next: called when the tasks of this phase are done.
     pub(super) fn step(self, spec: &Arc<Grouping>, cx: &mut TaskContext) -> Result<Step> {
         match self {
-            Self::Collecting(workers) => collected(workers, spec, cx),
-            Self::Cutting { parts, cuts, kept } => Ok(merge_parts(spec, parts, cuts.take()?, kept)),
+            Self::Collecting { workers, aside } => collected(workers, aside, spec, cx),
+            Self::Cutting {
+                parts,
+                cuts,
+                aside,
+                kept,
+            } => {
+                let all_meet = aside.is_empty();
+                let cuts = cuts.take()?.into_iter().chain(aside);
+                Ok(merge_parts(spec, parts, cuts.collect(), all_meet, kept))
+            }
             Self::Merging { merged, kept } => {
                 let (merged, kept) = (merged.take()?, Arc::new(kept.done()?));
                 if spec.options.maintain_order && !in_order(&merged) {
@@ -164,7 +207,12 @@ fn done(parts: Vec<Part>) -> Step {
 }
 
 /// All workers have handed in their groups.
-fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContext) -> Result<Step> {
+fn collected(
+    mut workers: Vec<Worker>,
+    aside: Vec<Cut>,
+    spec: &Arc<Grouping>,
+    cx: &mut TaskContext,
+) -> Result<Step> {
     if workers.is_empty() && spec.options.global {
         let mut worker = Worker::new(spec, cx)?;
         worker.groups.touch(spec, &mut cx.buffers)?;
@@ -186,6 +234,7 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
     let (kept, mut tasks) = Keeping::start(spec, &rows, held);
     let total: usize = tables.iter().map(|table| table.groups.len()).sum();
     if tables.len() > 1
+        && aside.is_empty()
         && total > spec.options.few
         && let Some(shared) = shared_keys(&tables)
     {
@@ -195,7 +244,7 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
         return Ok(Step { next, tasks });
     }
     let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
-    if others <= spec.options.few {
+    if others <= spec.options.few && aside.is_empty() {
         let merged = Arc::new(Slots::new(tables.len().min(1)));
         let (spec, to) = (Arc::clone(spec), Arc::clone(&merged));
         tasks.push(Box::new(move |cx| {
@@ -207,15 +256,12 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
         let next = Phase::Merging { merged, kept };
         return Ok(Step { next, tasks });
     }
+    let total = total + aside.iter().map(Cut::len).sum::<usize>();
     let parts = (total / PART).max(2 * cx.query.threads()).min(MOST_PARTS);
     let parts = parts.next_power_of_two();
     let pieces = |table: &Merged| table.groups.len().div_ceil(CUT);
     let cuts = Arc::new(Slots::new(tables.iter().map(pieces).sum()));
-    for table in &mut tables {
-        table.groups.close();
-        table.hold()?;
-    }
-    // The tables live until the last of them is cut, or merged.
+    // The tables live until the last of them is cut.
     let tables: Arc<[Merged]> = tables.into();
     let before = tasks.len();
     for (worker, table) in tables.iter().enumerate() {
@@ -225,13 +271,19 @@ fn collected(mut workers: Vec<Worker>, spec: &Arc<Grouping>, cx: &mut TaskContex
             let (spec, to) = (Arc::clone(spec), Arc::clone(&cuts));
             let (tables, rows) = (Arc::clone(&tables), Arc::clone(&rows));
             tasks.push(Box::new(move |cx| {
+                let table = &tables[worker].groups;
                 let id = |place| rows.id(worker, place);
-                to.put(number, cut(&spec, &tables, worker, groups, parts, id, cx)?);
+                to.put(number, cut(&spec, table, groups, id, cx)?);
                 Ok(())
             }));
         }
     }
-    let next = Phase::Cutting { parts, cuts, kept };
+    let next = Phase::Cutting {
+        parts,
+        cuts,
+        aside,
+        kept,
+    };
     Ok(Step { next, tasks })
 }
 
@@ -282,7 +334,7 @@ impl Merged {
         &mut self,
         spec: &Grouping,
         from: &GroupColumns,
-        keys: Option<(&Groups, &[u32])>,
+        keys: Option<(&GroupKeys, Range<usize>)>,
         buffers: &mut Buffers,
     ) -> Result<()> {
         let held = &mut self.reservation;
@@ -302,50 +354,43 @@ fn part_of(hash: u64, parts: usize) -> usize {
     ((u128::from(hash) * parts as u128) >> u64::BITS) as usize
 }
 
-/// Cuts a range of groups into parts.
+/// Cuts a range of groups into pieces. `id` turns places of first rows into row ids.
 fn cut(
     spec: &Grouping,
-    tables: &Arc<[Merged]>,
-    number: usize,
+    table: &Groups,
     groups: Range<usize>,
-    parts: usize,
     id: impl Fn(u64) -> u32,
     cx: &mut TaskContext,
 ) -> Result<Cut> {
-    let table = &tables[number].groups;
     let hashes = table.hashes(groups.clone())?;
-    let mut bounds = vec![0; parts + 1];
+    let mut bounds = vec![0; MOST_PARTS + 1];
     for &hash in &*hashes {
-        bounds[part_of(hash, parts) + 1] += 1;
+        bounds[part_of(hash, MOST_PARTS) + 1] += 1;
     }
-    for part in 0..parts {
-        bounds[part + 1] += bounds[part];
+    for piece in 0..MOST_PARTS {
+        bounds[piece + 1] += bounds[piece];
     }
     let mut next = bounds.clone();
     let mut order = cx.buffers.take::<u32>(hashes.len());
     order.resize(hashes.len(), 0);
     for (group, &hash) in (0u32..).zip(&*hashes) {
-        let at = &mut next[part_of(hash, parts)];
+        let at = &mut next[part_of(hash, MOST_PARTS)];
         order[*at] = group;
         *at += 1;
     }
+    let mut columns = table.columns_beside_keys(groups.clone())?;
     let first = groups.start as u32;
-    let gives_keys = table.gives_keys();
-    let columns = match gives_keys {
-        true => table.columns_beside_keys(groups)?,
-        false => table.columns(groups)?,
-    };
+    let numbers: Vec<u32> = order.iter().map(|group| first + group).collect();
+    let keys = table.cut_keys(&numbers)?;
+    if keys.is_none() {
+        columns = table.columns(groups)?;
+    }
     let mut columns = columns.take(&order, &mut cx.buffers)?;
+    cx.buffers.give(order);
     columns.locate(id);
     let mut reservation = cx.query.memory().reserve(spec.name);
-    reservation.try_grow((columns.size() + size_of_val(&*order)) as u64)?;
-    let keys = if gives_keys {
-        order.iter_mut().for_each(|group| *group += first);
-        Some((Arc::clone(tables), number, order))
-    } else {
-        cx.buffers.give(order);
-        None
-    };
+    let size = columns.size() + keys.as_ref().map_or(0, GroupKeys::size);
+    reservation.try_grow(size as u64)?;
     Ok(Cut {
         keys,
         columns,
@@ -354,20 +399,46 @@ fn cut(
     })
 }
 
-/// The groups are cut: each part is merged on its own.
-fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping) -> Step {
+impl Cut {
+    fn len(&self) -> usize {
+        self.bounds[MOST_PARTS]
+    }
+
+    /// The groups of one of some parts.
+    fn part(&self, part: usize, parts: usize) -> Range<usize> {
+        let pieces = MOST_PARTS / parts;
+        self.bounds[part * pieces]..self.bounds[(part + 1) * pieces]
+    }
+}
+
+/// The groups are cut: each part is merged on its own. `all_meet` says that no table was set aside.
+fn merge_parts(
+    spec: &Arc<Grouping>,
+    parts: usize,
+    cuts: Vec<Cut>,
+    all_meet: bool,
+    kept: Keeping,
+) -> Step {
     let cuts: Arc<[Cut]> = cuts.into();
     let merged = Arc::new(Slots::new(parts));
     let task = |part: usize| -> FinalizeTask {
         let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
         Box::new(move |cx| {
             let mut all = Merged::new(&spec, cx)?;
-            if let Some((groups, like)) = most_of(&cuts, part) {
-                all.groups.reserve(groups, like);
+            if let Some(keys) = cuts.first().and_then(|cut| cut.keys.as_ref()) {
+                // Hardly any two groups of tables that were set aside are the same; else as many as
+                // a table has are to be expected.
+                let groups = cuts.iter().map(|cut| cut.part(part, parts).len());
+                let expected = if all_meet {
+                    groups.max()
+                } else {
+                    Some(groups.sum())
+                };
+                all.groups.reserve_like(expected.unwrap_or(0), keys);
                 all.hold()?;
             }
             for cut in cuts.iter() {
-                let groups = cut.bounds[part]..cut.bounds[part + 1];
+                let groups = cut.part(part, parts);
                 if cx.query.is_cancelled() {
                     return Err(Error::cancelled());
                 }
@@ -375,12 +446,10 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
                     continue;
                 }
                 let columns = cut.columns.slice(groups.clone());
-                let keys = cut.keys.as_ref();
-                let keys =
-                    keys.map(|(tables, table, numbers)| (&tables[*table].groups, &numbers[groups]));
+                let keys = cut.keys.as_ref().map(|keys| (keys, groups));
                 all.merge(&spec, &columns, keys, &mut cx.buffers)?;
             }
-            all.groups.seal();
+            all.groups.close();
             all.hold()?;
             to.put(part, all);
             Ok(())
@@ -389,24 +458,6 @@ fn merge_parts(spec: &Arc<Grouping>, parts: usize, cuts: Vec<Cut>, kept: Keeping
     let tasks = (0..parts).map(task).collect();
     let next = Phase::Merging { merged, kept };
     Step { next, tasks }
-}
-
-/// About how many groups a part comes to, and others with such keys: as many as the largest table
-/// has of it; or all, where tables were set aside because hardly any of their rows met.
-fn most_of(cuts: &[Cut], part: usize) -> Option<(usize, &Groups)> {
-    let table = |cut: &Cut| cut.keys.as_ref().map(|(_, table, _)| *table);
-    let of_tables = cuts.chunk_by(|a, b| table(a) == table(b)).map(|cuts| {
-        let groups = cuts.iter();
-        let groups = groups.map(|cut| cut.bounds[part + 1] - cut.bounds[part]);
-        groups.sum::<usize>()
-    });
-    let (tables, _, _) = cuts.first()?.keys.as_ref()?;
-    let groups = if tables.iter().any(|table| table.groups.is_aside()) {
-        of_tables.sum()
-    } else {
-        of_tables.max()?
-    };
-    Some((groups, &tables.first()?.groups))
 }
 
 fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use esker_datatypes::{Buffers, Column, Error, Result, Selection};
-use esker_kernels::hash_table::{AscendingKeys, GroupTable};
+use esker_kernels::hash_table::{AscendingKeys, GroupKeys, GroupTable};
 use esker_kernels::select::take;
 use esker_logical_expr::function::GroupsAccumulator;
 use esker_runtime::Reservation;
@@ -24,8 +24,6 @@ pub(super) struct Groups {
     /// The keys; `None` when there are no key columns, and at most one group.
     table: Option<GroupTable>,
     len: usize,
-    /// Whether they were set aside, since hardly any two rows of them met.
-    aside: bool,
     states: Vec<Box<dyn GroupsAccumulator>>,
     /// The positions of the groups' first rows, where they are wanted.
     firsts: Vec<u64>,
@@ -59,7 +57,6 @@ impl Groups {
         Ok(Self {
             table: table.transpose()?,
             len: 0,
-            aside: false,
             states: states.collect::<Result<_>>()?,
             firsts: Vec::new(),
             rows: Vec::new(),
@@ -209,69 +206,47 @@ impl Groups {
         }
     }
 
-    /// Sets them aside; others take their place, of which there will be as many.
-    pub(super) fn set_aside(&mut self, spec: &Grouping) -> Result<Self> {
-        let mut others = Self::new(spec)?;
-        others.reserve(self.len, self);
-        let mut aside = std::mem::replace(self, others);
-        aside.aside = true;
-        Ok(aside)
+    /// The keys of these groups for others to take over; `None` where they go by columns.
+    pub(super) fn cut_keys(&self, groups: &[u32]) -> Result<Option<GroupKeys>> {
+        let keys = self.table.as_ref().map(|table| table.cut(groups));
+        Ok(keys.transpose()?.flatten())
     }
 
-    /// Whether they were set aside.
-    pub(super) fn is_aside(&self) -> bool {
-        self.aside
-    }
-
-    /// Whether keys can be [taken over](Self::take_over) from its table.
-    pub(super) fn gives_keys(&self) -> bool {
-        self.table.as_ref().is_some_and(GroupTable::gives_groups)
-    }
-
-    /// Drops what it takes to find groups: from now on they are only read and merged into others.
+    /// Drops what it takes to find groups: from now on they are only read.
     pub(super) fn close(&mut self) {
         if let Some(table) = &mut self.table {
             table.close();
         }
     }
 
-    /// Drops what it takes to merge them too: from now on they are only read.
-    pub(super) fn seal(&mut self) {
+    /// Makes room for so many groups like those of these keys, if there are none yet.
+    pub(super) fn reserve_like(&mut self, groups: usize, like: &GroupKeys) {
         if let Some(table) = &mut self.table {
-            table.seal();
+            table.reserve_like(groups, like);
         }
     }
 
-    /// Makes room for so many groups with keys like those of others, if there are none yet.
-    pub(super) fn reserve(&mut self, groups: usize, like: &Self) {
-        if let (Some(table), Some(like)) = (&mut self.table, &like.table) {
-            table.reserve(groups, like);
-        }
-    }
-
-    /// Finds the groups of keys of another table that [gives keys](Self::gives_keys): those of these
-    /// numbers.
-    fn take_over(&mut self, from: &Self, groups: &[u32], buffers: &mut Buffers) -> Result<()> {
-        let (Some(table), Some(from)) = (&mut self.table, &from.table) else {
+    /// Finds the groups of keys of another table.
+    fn take_over(&mut self, from: &GroupKeys, keys: Range<usize>) -> Result<()> {
+        let Some(table) = &mut self.table else {
             return Err(Error::internal("keys of groups without keys"));
         };
-        table.intern_groups(from, groups, buffers, &mut self.ids)?;
+        table.intern_keys(from, keys, &mut self.ids)?;
         self.len = table.len();
         Ok(())
     }
 
-    /// Merges groups, no two of which have the same key. The keys are columns, or those of another
-    /// table with these numbers.
+    /// Merges groups, no two of which have the same key. The keys are columns, or these.
     pub(super) fn merge(
         &mut self,
         spec: &Grouping,
         from: &GroupColumns,
-        keys: Option<(&Self, &[u32])>,
+        keys: Option<(&GroupKeys, Range<usize>)>,
         held: &mut Reservation,
         buffers: &mut Buffers,
     ) -> Result<()> {
         match keys {
-            Some((table, groups)) => self.take_over(table, groups, buffers)?,
+            Some((from, keys)) => self.take_over(from, keys)?,
             None => {
                 let all = Selection::all(from.len);
                 self.assign(spec, &from.keys, &all, held, buffers)?;
@@ -306,7 +281,7 @@ impl Groups {
         Ok(GroupColumns { keys, ..known })
     }
 
-    /// What is known of a range of groups, but for their keys.
+    /// What is known of a range of groups but for their keys.
     pub(super) fn columns_beside_keys(&self, groups: Range<usize>) -> Result<GroupColumns> {
         let states = self.states.iter().map(|state| state.state(groups.clone()));
         let some = |all: &[u64]| all.get(groups.clone()).unwrap_or_default().to_vec();

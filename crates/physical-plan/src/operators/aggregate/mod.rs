@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use esker_datatypes::{Batch, Result};
 use esker_runtime::TaskContext;
 
-use self::finish::{Phase, Worker};
+use self::finish::{Cut, Phase, Worker};
 use self::output::{GroupSource, Output};
 pub(crate) use self::spec::{Grouping, GroupingOptions};
 use super::position::Positions;
@@ -86,6 +86,12 @@ impl Shared {
     fn collect(&self, worker: Worker) {
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         phase.collect(worker);
+    }
+
+    /// Takes the groups of a table that a worker has done with.
+    fn set_aside(&self, groups: Cut) {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        phase.set_aside(groups);
     }
 
     fn set_phase(&self, next: Phase) {
@@ -179,11 +185,10 @@ impl LocalSink for LocalAggregate {
         held_by_rows.try_resize(first_rows.size() as u64)?;
         self.rows += input.selected();
         if self.is_full() {
-            let mut full = Worker::new(spec, cx)?;
-            std::mem::swap(&mut full, &mut self.worker);
-            let aside = full.groups.set_aside(spec)?;
-            self.worker.groups = std::mem::replace(&mut full.groups, aside);
-            self.shared.collect(full);
+            let empty = Worker::new(spec, cx)?;
+            let full = std::mem::replace(&mut self.worker, empty);
+            let aside = full.set_aside(spec, &mut self.worker, cx)?;
+            self.shared.set_aside(aside);
             self.rows = 0;
         }
         Ok(SinkStatus::NeedInput)
