@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::packing::Packing;
 use super::radix::{self, Entry, Pair};
 use super::rows::KeyRows;
-use super::run::{Entries, Run, ids, order_prefixes, order_rows};
+use super::run::{Entries, Run, ids, order_prefixes, order_rows, sort_equals};
 
 /// How many samples of the runs a piece has: its size is right within a few parts of this.
 const SAMPLES: usize = 64;
@@ -44,6 +44,9 @@ const MERGED: usize = 8;
 /// # Ok::<(), esker_datatypes::Error>(())
 /// ```
 pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<usize>>> {
+    if is_in_groups(runs) {
+        return cut_groups(runs, pieces.max(1));
+    }
     let pieces = pieces.max(1);
     let total: usize = runs.iter().map(Run::len).sum();
     let step = (total / (pieces * SAMPLES)).max(1);
@@ -76,6 +79,59 @@ pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<
     cut
 }
 
+/// Whether some runs are sorted by the first bytes of keys alone; then all are of keys of bytes.
+fn is_in_groups(runs: &[Run]) -> bool {
+    let in_groups = |run: &Run| matches!(run.entries, Entries::Groups(_));
+    runs.iter().any(in_groups)
+}
+
+/// The first bytes of keys of bytes, in order.
+fn prefixes(run: &Run) -> &[Pair<u64>] {
+    match &run.entries {
+        Entries::Prefixes(entries) | Entries::Groups(entries) => entries,
+        Entries::Short(_) | Entries::Long(_) | Entries::Wide(_) => &[],
+    }
+}
+
+/// Cuts runs between keys that do not begin alike.
+fn cut_groups(runs: &[Run], pieces: usize) -> Vec<Vec<Range<usize>>> {
+    let total: usize = runs.iter().map(Run::len).sum();
+    let step = (total / (pieces * SAMPLES)).max(1);
+    let entries = || runs.iter().map(prefixes);
+    let samples = entries().flat_map(|entries| entries.iter().skip(step / 2).step_by(step));
+    let mut samples: Vec<u64> = samples.map(|entry| entry.key).collect();
+    samples.sort_unstable();
+    let mut starts = vec![0; runs.len()];
+    let mut cut = Vec::with_capacity(pieces);
+    for piece in 1..=pieces {
+        let border = samples.get(piece * samples.len() / pieces);
+        let border = border.filter(|_| piece < pieces);
+        let before = |entries: &[Pair<u64>]| match border {
+            Some(&border) => entries.partition_point(|entry| entry.key < border),
+            None => entries.len(),
+        };
+        let ends: Vec<usize> = entries().map(before).collect();
+        let ranges = starts.iter().zip(&ends);
+        cut.push(ranges.map(|(&start, &end)| start..end).collect());
+        starts = ends;
+    }
+    cut
+}
+
+/// Merges groups of keys that begin alike, and sorts these.
+fn merge_groups(parts: &[Part<'_>], keys: &[KeyRows]) -> Vec<u32> {
+    let (mut entries, bounds) = gather::<Pair<u64>>(parts, None);
+    let mut scratch = vec![Pair::default(); entries.len()];
+    // The parts are in the order of their chunks: equal keys stay in the order of their ids.
+    if parts.len() <= MERGED {
+        entries = merge(entries, bounds, &|a, b| a.key < b.key);
+    } else {
+        radix::sort(&mut entries, &mut scratch);
+    }
+    sort_equals(&mut entries, &mut scratch, keys, 0);
+    ids(&entries)
+}
+
 /// The ids of the rows of a piece, in order; equal keys in the order of their ids.
 ///
 /// `keys` are the chunks that the runs were sorted from, no chunk for two of them, and `piece` is
@@ -83,6 +139,10 @@ pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<
 pub fn merge_runs(runs: &[Run], keys: &[KeyRows], piece: &[Range<usize>]) -> Vec<u32> {
     let mut parts: Vec<Part<'_>> = runs.iter().zip(piece.iter().cloned()).collect();
     parts.retain(|(_, range)| !range.is_empty());
+    if is_in_groups(runs) {
+        parts.sort_by_key(|(run, _)| run.chunks.start);
+        return merge_groups(&parts, keys);
+    }
     let first = |(run, range): &Part<'_>| run.id(range.start);
     let last = |(run, range): &Part<'_>| run.id(range.end - 1);
     parts.sort_by(|a, b| order_rows(keys, first(a), first(b)));
@@ -147,7 +207,7 @@ fn gather<E: Entry>(parts: &[Part<'_>], packing: Option<&Packing>) -> (Vec<E>, V
             Entries::Short(entries) => add(&mut all, &entries[range], &run.packing, packing),
             Entries::Long(entries) => add(&mut all, &entries[range], &run.packing, packing),
             Entries::Wide(entries) => add(&mut all, &entries[range], &run.packing, packing),
-            Entries::Prefixes(entries) => {
+            Entries::Prefixes(entries) | Entries::Groups(entries) => {
                 let entries = entries[range].iter();
                 all.extend(entries.map(|entry| E::new(entry.key(), entry.id())));
             }

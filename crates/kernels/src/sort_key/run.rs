@@ -36,12 +36,26 @@ pub(super) enum Entries {
     Wide(Vec<Pair<u128>>),
     /// The first eight bytes of longer keys.
     Prefixes(Vec<Pair<u64>>),
+    /// The same, in the order of these bytes alone, and of the ids where they are equal.
+    Groups(Vec<Pair<u64>>),
 }
 
 impl Run {
     /// Sorts the rows of a range of chunks. Rows that are in order already, or in long runs, are
     /// noticed.
     pub fn sort(keys: &[KeyRows], chunks: Range<usize>) -> Self {
+        Self::new(keys, chunks, true)
+    }
+
+    /// Sorts the rows of a range of chunks as far as it pays before they are merged with others: long
+    /// keys perhaps by their first bytes alone. To compare such keys means to wait for memory; by
+    /// merging groups of equal beginnings and sorting these afterwards each key is read once. Only
+    /// for [`cut_runs`](super::cut_runs) and [`merge_runs`](super::merge_runs).
+    pub fn sort_to_merge(keys: &[KeyRows], chunks: Range<usize>) -> Self {
+        Self::new(keys, chunks, false)
+    }
+
+    fn new(keys: &[KeyRows], chunks: Range<usize>, whole: bool) -> Self {
         let end = chunks.end.min(keys.len());
         let chunks = chunks.start.min(end)..end;
         let parts = || keys[chunks.clone()].iter().zip(chunks.clone());
@@ -52,7 +66,7 @@ impl Run {
             0..=32 => Entries::Short(packed(parts(), rows, &packing)),
             33..=64 => Entries::Long(packed(parts(), rows, &packing)),
             65..=128 => Entries::Wide(packed(parts(), rows, &packing)),
-            _ => Entries::Prefixes(prefixes(parts(), rows, keys)),
+            _ => prefixes(parts(), rows, keys, whole),
         };
         Self {
             entries,
@@ -70,7 +84,9 @@ impl Run {
     pub fn len(&self) -> usize {
         match &self.entries {
             Entries::Short(entries) => entries.len(),
-            Entries::Long(entries) | Entries::Prefixes(entries) => entries.len(),
+            Entries::Long(entries) | Entries::Prefixes(entries) | Entries::Groups(entries) => {
+                entries.len()
+            }
             Entries::Wide(entries) => entries.len(),
         }
     }
@@ -84,7 +100,7 @@ impl Run {
     pub fn size(&self) -> usize {
         match &self.entries {
             Entries::Short(entries) => entries.capacity() * size_of::<u64>(),
-            Entries::Long(entries) | Entries::Prefixes(entries) => {
+            Entries::Long(entries) | Entries::Prefixes(entries) | Entries::Groups(entries) => {
                 entries.capacity() * size_of::<Pair<u64>>()
             }
             Entries::Wide(entries) => entries.capacity() * size_of::<Pair<u128>>(),
@@ -95,7 +111,9 @@ impl Run {
     pub(super) fn ids_of(&self, range: Range<usize>) -> Vec<u32> {
         match &self.entries {
             Entries::Short(entries) => ids(&entries[range]),
-            Entries::Long(entries) | Entries::Prefixes(entries) => ids(&entries[range]),
+            Entries::Long(entries) | Entries::Prefixes(entries) | Entries::Groups(entries) => {
+                ids(&entries[range])
+            }
             Entries::Wide(entries) => ids(&entries[range]),
         }
     }
@@ -104,7 +122,9 @@ impl Run {
     pub(super) fn id(&self, position: usize) -> u32 {
         match &self.entries {
             Entries::Short(entries) => entries[position].id(),
-            Entries::Long(entries) | Entries::Prefixes(entries) => entries[position].id(),
+            Entries::Long(entries) | Entries::Prefixes(entries) | Entries::Groups(entries) => {
+                entries[position].id()
+            }
             Entries::Wide(entries) => entries[position].id(),
         }
     }
@@ -190,12 +210,17 @@ fn entries_of<'a, E: Entry>(
     entries
 }
 
-/// The sorted entries of keys that are too long for words.
+/// Keys are left in groups when the largest is at most this share of them. Tests have few keys.
+const GROUPS: usize = if cfg!(test) { 1 } else { 16 };
+
+/// The sorted entries of keys that are too long for words: in groups, if that is enough and none of
+/// them is so large that it would be left to one worker.
 fn prefixes<'a>(
     parts: impl Iterator<Item = (&'a KeyRows, usize)>,
     rows: usize,
     keys: &[KeyRows],
-) -> Vec<Pair<u64>> {
+    whole: bool,
+) -> Entries {
     let mut entries = Vec::with_capacity(rows);
     for (keys, chunk) in parts {
         let ids = (chunk * CHUNK_ROWS) as u32..;
@@ -211,10 +236,21 @@ fn prefixes<'a>(
         Presorted::Runs => entries.sort_by(|a, b| order_prefixes(keys, a, b)),
         Presorted::No => {
             let mut scratch = vec![Pair::default(); entries.len()];
-            sort_group(&mut entries, &mut scratch, keys, 0);
+            radix::sort(&mut entries, &mut scratch);
+            let largest = entries
+                .chunk_by(|a, b| a.key == b.key)
+                .map(<[_]>::len)
+                .max();
+            let bytes = keys
+                .iter()
+                .all(|keys| matches!(keys.keys(), Keys::Bytes { .. }));
+            if !whole && bytes && largest.unwrap_or(0) * GROUPS <= entries.len() {
+                return Entries::Groups(entries);
+            }
+            sort_equals(&mut entries, &mut scratch, keys, 0);
         }
     }
-    entries
+    Entries::Prefixes(entries)
 }
 
 /// How far a list is sorted already.
@@ -261,6 +297,16 @@ fn sort_group(
         return;
     }
     radix::sort(entries, scratch);
+    sort_equals(entries, scratch, keys, depth);
+}
+
+/// Sorts what shares the bytes that entries hold, those from `depth` on, by the bytes behind.
+pub(super) fn sort_equals(
+    entries: &mut [Pair<u64>],
+    scratch: &mut [Pair<u64>],
+    keys: &[KeyRows],
+    depth: usize,
+) {
     let mut start = 0;
     while start < entries.len() {
         let key = entries[start].key;

@@ -87,7 +87,26 @@ fn check(types: &[(DataType, SortOptions)], chunks: &[Vec<Column>], rows: &[usiz
         [keys.len() / 2..keys.len(), 0..keys.len() / 2].map(|range| Run::sort(&keys, range));
     let mut backwards = split.clone();
     backwards.reverse();
-    for runs in [&split[..], &backwards, &halves, &[all], &[]] {
+    let groups: Vec<Run> = (0..keys.len())
+        .map(|chunk| Run::sort_to_merge(&keys, chunk..chunk + 1))
+        .collect();
+    let mut mixed = groups.clone();
+    mixed
+        .iter_mut()
+        .zip(&split)
+        .step_by(2)
+        .for_each(|(run, whole)| *run = whole.clone());
+    mixed.rotate_left(keys.len() / 2);
+    let kinds = [
+        &split[..],
+        &backwards,
+        &halves,
+        &groups,
+        &mixed,
+        &[all],
+        &[],
+    ];
+    for runs in kinds {
         for pieces in [0, 1, 2, 3, 8] {
             let cut = cut_runs(runs, &keys, pieces);
             assert_eq!(cut.len(), pieces.max(1));

@@ -198,10 +198,14 @@ impl Stages {
         let runs = Arc::new(Slots::new(ranges.len()));
         let prepared = Arc::new(Slots::new(columns.len()));
         let mut tasks: Vec<FinalizeTask> = Vec::with_capacity(ranges.len() + columns.len());
+        let sort = match ranges.len() {
+            1 => Run::sort,
+            _ => Run::sort_to_merge,
+        };
         for (at, range) in ranges.into_iter().enumerate() {
             let (runs, keys) = (Arc::clone(&runs), Arc::clone(&keys));
             tasks.push(Box::new(move |_| {
-                runs.put(at, Run::sort(&keys, range));
+                runs.put(at, sort(&keys, range));
                 Ok(())
             }));
         }
