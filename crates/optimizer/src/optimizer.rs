@@ -109,7 +109,7 @@ impl Optimizer {
             match turn {
                 Turn::EveryPass => repeated.push(Repeated {
                     rule: &**rule,
-                    left: None,
+                    unchanged_at: None,
                 }),
                 Turn::Once => {
                     plan = self.come_to_rest(&mut repeated, plan, &mut changes, observer)?;
@@ -133,13 +133,13 @@ impl Optimizer {
     ) -> Result<LogicalPlan> {
         for _ in 0..self.max_passes {
             let before = *changes;
-            for Repeated { rule, left } in &mut *rules {
+            for Repeated { rule, unchanged_at } in &mut *rules {
                 // A rule gives the same for the same plan.
-                if *left == Some(*changes) {
+                if *unchanged_at == Some(*changes) {
                     continue;
                 }
                 let new = apply(*rule, plan, observer)?;
-                *left = (!new.changed).then_some(*changes);
+                *unchanged_at = (!new.changed).then_some(*changes);
                 *changes += usize::from(new.changed);
                 plan = new.data;
             }
@@ -154,8 +154,8 @@ impl Optimizer {
 /// A rule of every pass.
 struct Repeated<'a> {
     rule: &'a dyn OptimizerRule,
-    /// Behind how many changes of the plan it has left it as it was.
-    left: Option<usize>,
+    /// The plan that it has left as it was, by how many changes had been made before.
+    unchanged_at: Option<usize>,
 }
 
 /// Applies a rule and checks what it made of the plan.

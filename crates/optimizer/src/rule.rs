@@ -63,7 +63,8 @@ pub trait OptimizerRule: Send + Sync + Debug {
         Turn::EveryPass
     }
 
-    /// The plan after the rule, and whether the rule changed it.
+    /// The plan after the rule, and whether the rule changed it. That depends on the plan alone: a
+    /// rule that has left a plan as it was is not asked again before another one has changed it.
     ///
     /// # Errors
     /// `Internal` when the plan is not well-formed.

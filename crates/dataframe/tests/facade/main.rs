@@ -17,6 +17,7 @@ mod relations;
 mod semantics;
 mod settings;
 mod sharing;
+mod sorting;
 mod sources;
 mod streaming;
 mod top_k;

@@ -125,6 +125,7 @@ impl GroupTable {
         out: &mut Vec<u32>,
         reserve: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<()> {
+        self.check_open()?;
         let Self {
             hashing,
             groups,
@@ -186,6 +187,7 @@ impl GroupTable {
         keys: Range<usize>,
         out: &mut Vec<u32>,
     ) -> Result<()> {
+        self.check_open()?;
         let (hashing, own) = (&self.hashing, &mut self.groups);
         let there = keys.start <= keys.end && keys.end <= from.len();
         if !there || own.table.stride() != from.stride() || !own.pieces.is_empty() {
@@ -201,12 +203,30 @@ impl GroupTable {
         own.table.intern(&keys, None, hashes, out)
     }
 
-    /// Makes room for so many groups like those of these keys, if there are none yet.
-    pub fn reserve_like(&mut self, groups: usize, like: &GroupKeys) {
+    /// Makes room for so many groups, if there are none yet, whose long texts have so many bytes: keys
+    /// that do not [ascend](Self::ascending). [`cost_of`](Self::cost_of) says what that takes.
+    ///
+    /// # Errors
+    /// `Internal` for a [closed](Self::close) table.
+    pub fn reserve(&mut self, groups: usize, text_bytes: usize) -> Result<()> {
+        self.check_open()?;
         if self.is_empty() && groups > 0 {
             let table = &mut self.groups.table;
             table.leave_ascending(Vec::new());
-            table.reserve(groups, like.bytes_of(groups));
+            table.reserve(groups, text_bytes);
+        }
+        Ok(())
+    }
+
+    /// How many bytes it takes to [make room](Self::reserve) for groups.
+    pub fn cost_of(&self, groups: usize, text_bytes: usize) -> usize {
+        self.groups.table.cost_of(groups, text_bytes)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match self.groups.table.is_sealed() {
+            true => Err(Error::internal("groups are looked for in a closed table")),
+            false => Ok(()),
         }
     }
 

@@ -147,10 +147,13 @@ impl GroupKeys {
         self.stride
     }
 
-    /// How many bytes the long texts of so many keys take, about.
-    pub(super) fn bytes_of(&self, keys: usize) -> usize {
-        let bytes = self.arena.len() as u128 * keys as u128;
-        (bytes / self.len().max(1) as u128) as usize
+    /// How many bytes the long texts of some neighbours among them have.
+    pub fn text_bytes(&self, keys: Range<usize>) -> usize {
+        let start = |key: usize| match self.places.get(key * self.texts) {
+            Some(&place) => place as usize,
+            None => self.arena.len(),
+        };
+        start(keys.end).saturating_sub(start(keys.start))
     }
 
     /// Some neighbours of them, with their hashes.

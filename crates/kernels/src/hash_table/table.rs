@@ -212,6 +212,18 @@ impl KeyTable {
         words * size_of::<u64>() + self.arena.capacity() + direct
     }
 
+    /// How many bytes room for so many keys takes, with so many bytes of long texts.
+    pub(super) fn cost_of(&self, keys: usize, bytes: usize) -> usize {
+        let places = if bytes > 0 { self.texts } else { 0 };
+        let words = slots_for(keys) + keys * (1 + self.stride + places);
+        words * size_of::<u64>() + bytes
+    }
+
+    /// Whether keys are only read.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealed.is_some()
+    }
+
     /// Makes room for so many more keys, with so many bytes of long texts.
     pub(super) fn reserve(&mut self, keys: usize, bytes: usize) {
         let all = self.len() + keys;
@@ -413,7 +425,8 @@ impl KeyTable {
 
     /// Enters all keys into as many slots as they need: they are in no array.
     fn rebuild_for_all(&mut self) {
-        let slots = slots_for(self.len());
+        // Perhaps there has been made room for more.
+        let slots = slots_for(self.len()).max(self.slots.len());
         self.rebuild(slots);
         self.considered = self.considered.map(|_| slots);
     }

@@ -19,7 +19,9 @@ const SAMPLES: usize = 64;
 const MERGED: usize = 8;
 
 /// Cuts runs so that all rows of a piece come before all of the next one: item `run` of piece `piece` is the
-/// range of the run's rows. The pieces are about equally long, however often a key occurs.
+/// range of the run's rows. The pieces are about equally long, however often a key occurs; of runs
+/// [to be merged](Run::sort_to_merge) that are not [whole](Run::is_whole), as nearly as keys that
+/// begin alike can stay together.
 ///
 /// `keys` are the chunks that the runs were sorted from.
 ///
@@ -121,11 +123,13 @@ fn cut_groups(runs: &[Run], pieces: usize) -> Vec<Vec<Range<usize>>> {
 /// Merges groups of keys that begin alike, and sorts these.
 fn merge_groups(parts: &[Part<'_>], keys: &[KeyRows]) -> Vec<u32> {
     let (mut entries, bounds) = gather::<Pair<u64>>(parts, None);
-    let mut scratch = vec![Pair::default(); entries.len()];
     // The parts are in the order of their chunks: equal keys stay in the order of their ids.
-    if parts.len() <= MERGED {
+    let few = parts.len() <= MERGED;
+    if few {
         entries = merge(entries, bounds, &|a, b| a.key < b.key);
-    } else {
+    }
+    let mut scratch = vec![Pair::default(); entries.len()];
+    if !few {
         radix::sort(&mut entries, &mut scratch);
     }
     sort_equals(&mut entries, &mut scratch, keys, 0);

@@ -145,7 +145,8 @@ const SPREAD: u32 = 8;
 /// Where the entries of each digit go.
 type Counts = [u32; 1 << DIGIT];
 
-/// Sorts entries by key; those of equal keys have ascending ids already. The scratch is as long.
+/// Sorts entries by key; those of equal whole keys have ascending ids already, and those of equal
+/// parts of keys stay in their order. The scratch is as long.
 pub(super) fn sort<E: Entry>(entries: &mut [E], scratch: &mut [E]) {
     debug_assert_eq!(entries.len(), scratch.len());
     sort_part(entries, scratch, true);

@@ -15,6 +15,7 @@ use super::word::U256;
 use crate::select::chunks::{CHUNK_ROWS, chunk, row};
 
 /// Rows of some chunks in the order of their keys; those of equal keys in the order of their ids.
+/// If it is not [whole](Self::is_whole), the same of the first eight bytes of the keys.
 ///
 /// A row's id is `chunk << 16 | row in the chunk`, and a chunk has at most
 /// [`CHUNK_ROWS`] rows.
@@ -75,7 +76,26 @@ impl Run {
         }
     }
 
-    /// The ids of the rows, in order.
+    /// Whether the rows are in the order of their whole keys, not of their first bytes alone.
+    pub fn is_whole(&self) -> bool {
+        !matches!(self.entries, Entries::Groups(_))
+    }
+
+    /// The run in the order of whole keys. `keys` are the chunks that it was sorted from.
+    #[must_use]
+    pub fn into_whole(self, keys: &[KeyRows]) -> Self {
+        let entries = match self.entries {
+            Entries::Groups(mut entries) => {
+                let mut scratch = vec![Pair::default(); entries.len()];
+                sort_equals(&mut entries, &mut scratch, keys, 0);
+                Entries::Prefixes(entries)
+            }
+            whole => whole,
+        };
+        Self { entries, ..self }
+    }
+
+    /// The ids of the rows, in order, if the run [is whole](Self::is_whole).
     pub fn ids(&self) -> Vec<u32> {
         self.ids_of(0..self.len())
     }
@@ -211,7 +231,7 @@ fn entries_of<'a, E: Entry>(
 }
 
 /// Keys are left in groups when the largest is at most this share of them. Tests have few keys.
-const GROUPS: usize = if cfg!(test) { 1 } else { 16 };
+const GROUPS: usize = if cfg!(test) { 2 } else { 64 };
 
 /// The sorted entries of keys that are too long for words: in groups, if that is enough and none of
 /// them is so large that it would be left to one worker.

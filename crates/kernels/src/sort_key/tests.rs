@@ -90,6 +90,9 @@ fn check(types: &[(DataType, SortOptions)], chunks: &[Vec<Column>], rows: &[usiz
     let groups: Vec<Run> = (0..keys.len())
         .map(|chunk| Run::sort_to_merge(&keys, chunk..chunk + 1))
         .collect();
+    for (run, whole) in groups.iter().zip(&split) {
+        assert_eq!(run.clone().into_whole(&keys).ids(), whole.ids());
+    }
     let mut mixed = groups.clone();
     mixed
         .iter_mut()

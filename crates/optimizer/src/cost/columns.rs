@@ -163,15 +163,22 @@ fn ticks(value: &ScalarValue) -> Option<i64> {
     if let Some(days) = value.as_date() {
         return Some(days.into());
     }
-    let literal = Expr::Literal(value.clone());
-    let ticks = evaluate_constant(&literal.cast(DataType::Int64)).ok()?;
-    ticks.as_i128().and_then(|ticks| ticks.try_into().ok())
+    let ticks = as_type(value, DataType::Int64)?.as_i128()?;
+    ticks.try_into().ok()
 }
 
+/// The number that a decimal is.
 fn decimal(value: &ScalarValue) -> Option<f64> {
     let (_, scale) = decimal_parts(value.data_type())?;
-    let digits = value.as_decimal_digits()?;
-    Some(digits as f64 / 10f64.powi(scale.into()))
+    match value.as_decimal_digits() {
+        Some(digits) => Some(digits as f64 / 10f64.powi(scale.into())),
+        None => as_type(value, DataType::Float64)?.as_f64(),
+    }
+}
+
+fn as_type(value: &ScalarValue, to: DataType) -> Option<ScalarValue> {
+    let literal = Expr::Literal(value.clone());
+    evaluate_constant(&literal.cast(to)).ok()
 }
 
 /// How many seconds the unit of a date or timestamp is.
@@ -217,4 +224,35 @@ pub(crate) fn domain(left: (ColumnFacts, f64), right: (ColumnFacts, f64)) -> f64
         (None, None) => left.rows.min(right.rows),
     };
     (values * left_share.max(right_share)).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_of_every_width_have_a_place() {
+        let value = ScalarValue::decimal(-1234, 9, 2).unwrap();
+        let widths = [
+            DataType::Decimal32(9, 2),
+            DataType::Decimal64(15, 2),
+            DataType::Decimal128(20, 2),
+            DataType::Decimal256(50, 2),
+        ];
+        for width in widths {
+            let value = as_type(&value, width.clone()).unwrap();
+            assert_eq!(*value.data_type(), width);
+            let place = position(&value).unwrap();
+            assert!((place + 12.34).abs() < 1e-9, "{place} of {width}");
+        }
+    }
+
+    #[test]
+    fn days_lie_on_the_line_of_seconds() {
+        assert_eq!(position(&ScalarValue::date(2)), Some(172_800.0));
+        let moment = as_type(&ScalarValue::date(2), DataType::Date64).unwrap();
+        assert_eq!(position(&moment), Some(172_800.0));
+        assert_eq!(position(&ScalarValue::from(-7i64)), Some(-7.0));
+        assert_eq!(position(&ScalarValue::from(f64::NAN)), None);
+    }
 }

@@ -479,12 +479,34 @@ mod tests {
 
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Ok(mut codes) = Codes::new(Bytes::from(bytes)) {
+            if let Ok(mut codes) = Codes::new(Bytes::from(bytes.clone())) {
                 let mut out: Vec<u32> = Vec::new();
                 let first = |_: &[u32], _: &mut Vec<u32>| Ok(());
-                let _ = codes.pick(20, (&[0, 3, 7, 8, 19], 0), &mut Vec::new());
                 let _ = codes.read(10_000, &mut out, first, |_, _, _| Ok(()));
                 let _ = codes.skip(10_000);
+            }
+            // Picking finds what reading finds, up to the same end.
+            for (count, skipped) in [(1000, 0), (37, 0), (40, 3), (300, 9)] {
+                let start = || {
+                    let mut codes = Codes::new(Bytes::from(bytes.clone())).ok()?;
+                    codes.skip(skipped).ok().map(|_| codes)
+                };
+                let (Some(mut reader), Some(mut picker)) = (start(), start()) else {
+                    continue;
+                };
+                let (mut all, mut some) = (Vec::new(), Vec::new());
+                let copy = |codes: &[u32], out: &mut Vec<u32>| {
+                    out.extend(codes);
+                    Ok(())
+                };
+                let same = |code, count, out: &mut Vec<u32>| {
+                    out.resize(out.len() + count, code);
+                    Ok(())
+                };
+                let read = reader.read(count, &mut all, copy, same).ok();
+                let places: Vec<u32> = (2..2 + count as u32).collect();
+                prop_assert_eq!(picker.pick(count, (&places, 2), &mut some).ok(), read);
+                prop_assert!(read.is_none() || all == some);
             }
         }
     }

@@ -218,9 +218,8 @@ impl FlatReader {
             let end = self.at + rows;
             let count = left.partition_point(|&place| base + (place as usize) < end);
             let (some, behind) = left.split_at_checked(count).unwrap_or_default();
-            // None where the page before was shorter than it said.
             let Some(&last) = some.last() else {
-                continue;
+                return Err(Error::internal("a page without the row it was read for"));
             };
             let count = base + last as usize + 1 - self.at;
             self.take_picked(count, some, self.at - base, out)?;

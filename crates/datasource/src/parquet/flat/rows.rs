@@ -76,7 +76,7 @@ impl<T: Word> Rows<T> {
         match others {
             Others::Zero | Others::Null => values.fill(T::default()),
             // Who looks all the same is to be found out.
-            Others::Any if cfg!(debug_assertions) => values.fill(T::of_code(0xdead_beef)),
+            Others::Any if cfg!(debug_assertions) => values.fill(T::POISON),
             Others::Any => {}
         }
         let pairs = places.iter().zip(&self.values);

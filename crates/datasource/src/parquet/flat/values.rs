@@ -14,6 +14,8 @@ use super::codes::Codes;
 pub(super) trait Word: ArrowNativeType {
     /// How many bytes it has.
     const BYTES: usize;
+    /// A value that is seldom of use: NaN as a float, and near the end of integers and times.
+    const POISON: Self;
 
     /// Appends little-endian values.
     fn extend(out: &mut Vec<Self>, bytes: &[u8]);
@@ -34,6 +36,7 @@ pub(super) trait Word: ArrowNativeType {
 
 impl Word for u32 {
     const BYTES: usize = 4;
+    const POISON: Self = 0x7fc0_dead;
 
     fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
         let (values, _) = bytes.as_chunks();
@@ -65,6 +68,7 @@ impl Word for u32 {
 
 impl Word for u64 {
     const BYTES: usize = 8;
+    const POISON: Self = 0x7ff8_dead_dead_dead;
 
     fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
         let (values, _) = bytes.as_chunks();

@@ -91,7 +91,10 @@ fn take_over(table: &GroupTable, keys: &[Vec<Plain>], new: impl Fn() -> GroupTab
     for (portion, reserved) in [(1, false), (3, true), (keys.len().max(1), true)] {
         let mut other = new();
         if reserved {
-            other.reserve_like(keys.len(), &cut);
+            let bytes = cut.text_bytes(0..keys.len());
+            other.reserve(keys.len(), bytes).unwrap();
+            let most = other.cost_of(keys.len(), bytes) + new().size();
+            assert!(other.size() <= most, "{} of {most}", other.size());
         }
         let half = table.keys(0..keys.len() / 2).unwrap();
         let half: Vec<&Column> = half.iter().collect();
@@ -146,6 +149,10 @@ fn closed_tables_are_read() {
         let open = other.size();
         other.close();
         assert!(other.size() < open && other.len() == 3);
+        assert!(other.intern_keys(&cut, 0..1, &mut found).is_err());
+        assert!(other.reserve(1, 0).is_err());
+        let again = other.intern(&[&column], &rows, &mut buffers, &mut found);
+        assert!(again.is_err());
         let keys = other.keys(0..3).unwrap();
         for (key, row) in [3, 1, 0].into_iter().enumerate() {
             assert!(

@@ -72,8 +72,11 @@ impl Worker {
         let groups = 0..self.groups.len();
         // First rows are not kept of tables that are set aside.
         let cut = cut(spec, &self.groups, groups.clone(), |_| 0, cx)?;
+        drop(self);
         if let Some(keys) = &cut.keys {
-            next.groups.reserve_like(groups.len(), keys);
+            let bytes = keys.text_bytes(groups.clone());
+            let held = &mut next.held_by_groups;
+            next.groups.reserve(groups.len(), bytes, held)?;
         }
         Ok(cut)
     }
@@ -378,19 +381,22 @@ fn cut(
         order[*at] = group;
         *at += 1;
     }
-    let mut columns = table.columns_beside_keys(groups.clone())?;
+    // What they take in the table, about, they take once more.
+    let mut reservation = cx.query.memory().reserve(spec.name);
+    let share = table.size() as u128 * groups.len() as u128 / table.len().max(1) as u128;
+    reservation.try_grow(share as u64)?;
     let first = groups.start as u32;
     let numbers: Vec<u32> = order.iter().map(|group| first + group).collect();
     let keys = table.cut_keys(&numbers)?;
-    if keys.is_none() {
-        columns = table.columns(groups)?;
-    }
+    let columns = match keys {
+        Some(_) => table.columns_beside_keys(groups)?,
+        None => table.columns(groups)?,
+    };
     let mut columns = columns.take(&order, &mut cx.buffers)?;
     cx.buffers.give(order);
     columns.locate(id);
-    let mut reservation = cx.query.memory().reserve(spec.name);
     let size = columns.size() + keys.as_ref().map_or(0, GroupKeys::size);
-    reservation.try_grow(size as u64)?;
+    reservation.try_resize(size as u64)?;
     Ok(Cut {
         keys,
         columns,
@@ -425,17 +431,20 @@ fn merge_parts(
         let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
         Box::new(move |cx| {
             let mut all = Merged::new(&spec, cx)?;
-            if let Some(keys) = cuts.first().and_then(|cut| cut.keys.as_ref()) {
-                // Hardly any two groups of tables that were set aside are the same; else as many as
-                // a table has are to be expected.
-                let groups = cuts.iter().map(|cut| cut.part(part, parts).len());
-                let expected = if all_meet {
-                    groups.max()
-                } else {
-                    Some(groups.sum())
-                };
-                all.groups.reserve_like(expected.unwrap_or(0), keys);
-                all.hold()?;
+            let of_cuts = cuts.iter().filter_map(|cut| {
+                let groups = cut.part(part, parts);
+                let bytes = cut.keys.as_ref()?.text_bytes(groups.clone());
+                Some((groups.len(), bytes))
+            });
+            // Of tables that were set aside hardly any two groups are the same, most often; else as
+            // many are to be expected as one of them has.
+            let expected = if all_meet {
+                of_cuts.max()
+            } else {
+                of_cuts.reduce(|all, one| (all.0 + one.0, all.1 + one.1))
+            };
+            if let Some((groups, bytes)) = expected {
+                all.groups.reserve(groups, bytes, &mut all.reservation)?;
             }
             for cut in cuts.iter() {
                 let groups = cut.part(part, parts);

@@ -219,11 +219,22 @@ impl Groups {
         }
     }
 
-    /// Makes room for so many groups like those of these keys, if there are none yet.
-    pub(super) fn reserve_like(&mut self, groups: usize, like: &GroupKeys) {
-        if let Some(table) = &mut self.table {
-            table.reserve_like(groups, like);
+    /// Makes room for so many groups whose long texts have so many bytes, if there are none yet and
+    /// the memory is granted: they find room without, too.
+    pub(super) fn reserve(
+        &mut self,
+        groups: usize,
+        text_bytes: usize,
+        held: &mut Reservation,
+    ) -> Result<()> {
+        let Some(table) = &mut self.table else {
+            return Ok(());
+        };
+        let cost = table.cost_of(groups, text_bytes);
+        if held.try_grow(cost as u64).is_ok() {
+            table.reserve(groups, text_bytes)?;
         }
+        Ok(())
     }
 
     /// Finds the groups of keys of another table.

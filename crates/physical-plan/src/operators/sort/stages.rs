@@ -155,7 +155,14 @@ impl Stages {
                 keys,
                 runs,
                 columns,
-            } => self.merge(keys, runs.take()?, columns.take()?, cx)?,
+            } => {
+                let runs = runs.take()?;
+                if runs.iter().all(Run::is_whole) || !runs.iter().any(Run::is_whole) {
+                    self.merge(keys, runs, columns.take()?, cx)?
+                } else {
+                    complete(keys, runs, columns)
+                }
+            }
             State::Pieces { columns, pieces } => (self.end(columns, pieces.take()?)?, Vec::new()),
             State::New | State::Sorted(_) | State::Given(_) => {
                 return Err(Error::internal("a stage of a sort that has ended"));
@@ -275,6 +282,31 @@ impl Stages {
         lock(&self.held).try_resize(sorted.size() as u64)?;
         Ok(State::Sorted(Arc::new(sorted)))
     }
+}
+
+/// A stage that sorts all runs by whole keys, since some are: these may have more keys that begin
+/// alike than one worker should merge.
+fn complete(
+    keys: Arc<Vec<KeyRows>>,
+    runs: Vec<Run>,
+    columns: Arc<Slots<Chunked>>,
+) -> (State, Vec<FinalizeTask>) {
+    let whole = Arc::new(Slots::new(runs.len()));
+    let mut tasks: Vec<FinalizeTask> = Vec::with_capacity(runs.len());
+    for (at, run) in runs.into_iter().enumerate() {
+        let (keys, whole) = (Arc::clone(&keys), Arc::clone(&whole));
+        tasks.push(Box::new(move |_| {
+            whole.put(at, run.into_whole(&keys));
+            Ok(())
+        }));
+    }
+    let runs = whole;
+    let state = State::Runs {
+        keys,
+        runs,
+        columns,
+    };
+    (state, tasks)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
