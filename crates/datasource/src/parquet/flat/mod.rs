@@ -31,6 +31,8 @@ pub(super) enum Form {
     Four,
     /// Values of eight bytes, as they are.
     Eight,
+    /// Numbers of so many bytes, 16 at most, the highest first.
+    BigEndian(usize),
     /// Codes into a dictionary of texts.
     Codes,
 }
@@ -61,6 +63,10 @@ impl Form {
             return None;
         }
         match (chunk.column_type(), data_type) {
+            (PhysicalType::FIXED_LEN_BYTE_ARRAY, DataType::Decimal128(..)) => {
+                let width = usize::try_from(chunk.column_descr().type_length()).ok()?;
+                (1..=16).contains(&width).then_some(Self::BigEndian(width))
+            }
             (PhysicalType::BYTE_ARRAY, DataType::Utf8View) => coded.then_some(Self::Codes),
             (
                 PhysicalType::INT32,

@@ -200,8 +200,9 @@ impl Pages {
         let (buffer, bytes) = self.decompress(page, 0, pool)?;
         let count = count as usize;
         *dictionary = match form {
-            Form::Four => Dictionary::Four(Dictionary::words(&bytes, count)?),
-            Form::Eight => Dictionary::Eight(Dictionary::words(&bytes, count)?),
+            Form::Four => Dictionary::Four(Dictionary::words(&bytes, count, 4)?),
+            Form::Eight => Dictionary::Eight(Dictionary::words(&bytes, count, 8)?),
+            Form::BigEndian(width) => Dictionary::Sixteen(Dictionary::words(&bytes, count, width)?),
             // The texts are views of the bytes: few of them are not to hold a long buffer.
             Form::Codes if bytes.len() < buffer.len() / 2 => {
                 Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?
@@ -278,6 +279,7 @@ fn values(page: &Bytes, from: usize, encoding: Encoding, form: Form) -> Result<V
         let width = match form {
             Form::Four => 4,
             Form::Eight => 8,
+            Form::BigEndian(width) => width,
             Form::Codes => {
                 let message =
                     "a page of texts in a column of which the file says that all are codes";

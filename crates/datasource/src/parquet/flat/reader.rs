@@ -87,6 +87,10 @@ impl FlatReader {
                 let (values, nulls) = self.rows::<u64>(rows, places, buffers, pool)?;
                 self.array(values, nulls)
             }
+            Form::BigEndian(_) => {
+                let (values, nulls) = self.rows::<i128>(rows, places, buffers, pool)?;
+                self.array(values, nulls)
+            }
             Form::Codes => {
                 let (codes, nulls) = self.rows::<u32>(rows, places, buffers, pool)?;
                 let texts = self.dictionary.texts();
@@ -141,7 +145,7 @@ impl FlatReader {
         self.pick(places, start, &mut picked, pool)?;
         self.skip_to(start + rows, pool)?;
         let others = match self.form {
-            Form::Four | Form::Eight => Others::Any,
+            Form::Four | Form::Eight | Form::BigEndian(_) => Others::Any,
             Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
             Form::Codes => Others::Zero,
         };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Date32Array, Decimal64Array, Float32Array, Float64Array, Int32Array,
-    Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, Date32Array, Decimal64Array, Decimal128Array, Float32Array, Float64Array,
+    Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::{concat, take};
 use arrow::datatypes::{Field, Schema as ArrowSchema};
@@ -49,6 +49,16 @@ fn column(kind: usize, values: &[Option<u16>]) -> ArrayRef {
         7 => {
             let values = values.iter().map(|v| v.map(|v| u32::MAX - u32::from(v)));
             Arc::new(values.collect::<UInt32Array>())
+        }
+        8 | 9 => {
+            // Nine and sixteen bytes.
+            let precision = if kind == 8 { 20 } else { 38 };
+            let values = values.iter().map(|v| {
+                let number = i128::from((*v)?) - 20;
+                Some(number * 10i128.pow(u32::from(precision) - 4))
+            });
+            let values = values.collect::<Decimal128Array>();
+            Arc::new(values.with_precision_and_scale(precision, 2).unwrap())
         }
         _ => {
             let texts = values.iter().map(|v| v.map(|v| format!("text number {v}")));
@@ -138,7 +148,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
         Just(WriterVersion::PARQUET_2_0)
     ];
     let all = (
-        0usize..9,
+        0usize..11,
         any::<bool>(),
         version,
         any::<(bool, bool)>(),
@@ -150,8 +160,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
             kind,
             nullable,
             version,
-            dictionary: dictionary || kind == 8,
-            falls_back: falls_back && kind != 8,
+            dictionary: dictionary || kind == 10,
+            falls_back: falls_back && kind != 10,
             page_rows,
             compression,
         },

@@ -12,38 +12,34 @@ use super::codes::Codes;
 
 /// The bits of a value of fixed width.
 pub(super) trait Word: ArrowNativeType {
-    /// How many bytes it has.
-    const BYTES: usize;
     /// A value that is seldom of use: NaN as a float, and near the end of integers and times.
     const POISON: Self;
 
-    /// Appends little-endian values.
-    fn extend(out: &mut Vec<Self>, bytes: &[u8]);
+    /// Appends values of so many bytes each, as the format has them.
+    fn extend(out: &mut Vec<Self>, bytes: &[u8], width: usize);
 
-    /// Appends the little-endian values at these places, counted from `base` on; 0 for one that is
-    /// not there.
-    fn pick(out: &mut Vec<Self>, bytes: &[u8], places: &[u32], base: usize);
+    /// Appends those at these places, counted from `base` on; 0 for one that is not there.
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], width: usize, places: (&[u32], usize));
 
     /// The values of a dictionary; `None` where it has another width or there is none.
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]>;
 
     /// The vector of this width.
-    fn of(either: &mut EitherWidth) -> &mut Vec<Self>;
+    fn of(either: &mut AnyWidth) -> &mut Vec<Self>;
 
     /// A code as a value.
     fn of_code(code: u32) -> Self;
 }
 
 impl Word for u32 {
-    const BYTES: usize = 4;
     const POISON: Self = 0x7fc0_dead;
 
-    fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
+    fn extend(out: &mut Vec<Self>, bytes: &[u8], _width: usize) {
         let (values, _) = bytes.as_chunks();
         out.extend(values.iter().map(|&value| Self::from_le_bytes(value)));
     }
 
-    fn pick(out: &mut Vec<Self>, bytes: &[u8], places: &[u32], base: usize) {
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], _width: usize, (places, base): (&[u32], usize)) {
         let (values, _) = bytes.as_chunks();
         let value = |&place: &u32| values.get((place as usize).wrapping_sub(base)).copied();
         let values = places.iter().map(|place| value(place).unwrap_or_default());
@@ -53,11 +49,14 @@ impl Word for u32 {
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
         match dictionary {
             Dictionary::Four(values) => Some(values),
-            Dictionary::None | Dictionary::Eight(_) | Dictionary::Texts(_) => None,
+            Dictionary::None
+            | Dictionary::Eight(_)
+            | Dictionary::Sixteen(_)
+            | Dictionary::Texts(_) => None,
         }
     }
 
-    fn of(either: &mut EitherWidth) -> &mut Vec<Self> {
+    fn of(either: &mut AnyWidth) -> &mut Vec<Self> {
         &mut either.four
     }
 
@@ -67,15 +66,14 @@ impl Word for u32 {
 }
 
 impl Word for u64 {
-    const BYTES: usize = 8;
     const POISON: Self = 0x7ff8_dead_dead_dead;
 
-    fn extend(out: &mut Vec<Self>, bytes: &[u8]) {
+    fn extend(out: &mut Vec<Self>, bytes: &[u8], _width: usize) {
         let (values, _) = bytes.as_chunks();
         out.extend(values.iter().map(|&value| Self::from_le_bytes(value)));
     }
 
-    fn pick(out: &mut Vec<Self>, bytes: &[u8], places: &[u32], base: usize) {
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], _width: usize, (places, base): (&[u32], usize)) {
         let (values, _) = bytes.as_chunks();
         let value = |&place: &u32| values.get((place as usize).wrapping_sub(base)).copied();
         let values = places.iter().map(|place| value(place).unwrap_or_default());
@@ -85,11 +83,14 @@ impl Word for u64 {
     fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
         match dictionary {
             Dictionary::Eight(values) => Some(values),
-            Dictionary::None | Dictionary::Four(_) | Dictionary::Texts(_) => None,
+            Dictionary::None
+            | Dictionary::Four(_)
+            | Dictionary::Sixteen(_)
+            | Dictionary::Texts(_) => None,
         }
     }
 
-    fn of(either: &mut EitherWidth) -> &mut Vec<Self> {
+    fn of(either: &mut AnyWidth) -> &mut Vec<Self> {
         &mut either.eight
     }
 
@@ -98,23 +99,68 @@ impl Word for u64 {
     }
 }
 
+impl Word for i128 {
+    const POISON: Self = Self::MAX / 3;
+
+    fn extend(out: &mut Vec<Self>, bytes: &[u8], width: usize) {
+        out.extend(bytes.chunks_exact(width).map(of_big_endian));
+    }
+
+    fn pick(out: &mut Vec<Self>, bytes: &[u8], width: usize, (places, base): (&[u32], usize)) {
+        out.extend(places.iter().map(|&place| {
+            let start = (place as usize).wrapping_sub(base).wrapping_mul(width);
+            let value = bytes.get(start..start.wrapping_add(width));
+            value.map_or(0, of_big_endian)
+        }));
+    }
+
+    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
+        match dictionary {
+            Dictionary::Sixteen(values) => Some(values),
+            Dictionary::None
+            | Dictionary::Four(_)
+            | Dictionary::Eight(_)
+            | Dictionary::Texts(_) => None,
+        }
+    }
+
+    fn of(either: &mut AnyWidth) -> &mut Vec<Self> {
+        &mut either.sixteen
+    }
+
+    fn of_code(code: u32) -> Self {
+        code.into()
+    }
+}
+
+/// A number of up to 16 bytes with a sign, the highest first.
+#[inline]
+fn of_big_endian(bytes: &[u8]) -> i128 {
+    let sign = bytes.first().map_or(0, |&first| first.cast_signed() >> 7);
+    let start = i128::from(sign);
+    bytes
+        .iter()
+        .fold(start, |number, &byte| number << 8 | i128::from(byte))
+}
+
 /// Buffers that are used again.
 #[derive(Default)]
 pub(super) struct Scratch {
     /// Values of a page that has nulls, without these.
-    pub(super) dense: EitherWidth,
+    pub(super) dense: AnyWidth,
     /// Picked values, and codes of such.
-    pub(super) picked: EitherWidth,
+    pub(super) picked: AnyWidth,
     pub(super) codes: Vec<u32>,
     /// Where picked values are.
     pub(super) places: Vec<u32>,
 }
 
-/// Values of either width.
+/// Values of any width.
 #[derive(Default)]
-pub(super) struct EitherWidth {
+pub(super) struct AnyWidth {
     four: Vec<u32>,
     eight: Vec<u64>,
+    sixteen: Vec<i128>,
 }
 
 impl Scratch {
@@ -123,6 +169,7 @@ impl Scratch {
         for either in [self.dense, self.picked] {
             buffers.give(either.four);
             buffers.give(either.eight);
+            buffers.give(either.sixteen);
         }
         buffers.give(self.codes);
         buffers.give(self.places);
@@ -135,6 +182,7 @@ pub(super) enum Dictionary {
     None,
     Four(Vec<u32>),
     Eight(Vec<u64>),
+    Sixteen(Vec<i128>),
     Texts(ArrayRef),
 }
 
@@ -143,13 +191,13 @@ impl Dictionary {
     ///
     /// # Errors
     /// `Data` when there are fewer bytes than values.
-    pub(super) fn words<T: Word>(bytes: &[u8], count: usize) -> Result<Vec<T>> {
-        let length = count.checked_mul(T::BYTES);
+    pub(super) fn words<T: Word>(bytes: &[u8], count: usize, width: usize) -> Result<Vec<T>> {
+        let length = count.checked_mul(width);
         let bytes = length.and_then(|length| bytes.get(..length));
         let bytes = bytes
             .ok_or_else(|| Error::data(format!("a dictionary of {count} values ends too early")))?;
         let mut values = Vec::with_capacity(count);
-        T::extend(&mut values, bytes);
+        T::extend(&mut values, bytes, width);
         Ok(values)
     }
 
@@ -185,7 +233,7 @@ impl Dictionary {
     pub(super) fn texts(&self) -> ArrayRef {
         match self {
             Self::Texts(texts) => Arc::clone(texts),
-            Self::None | Self::Four(_) | Self::Eight(_) => {
+            Self::None | Self::Four(_) | Self::Eight(_) | Self::Sixteen(_) => {
                 Arc::new(StringViewBuilder::new().finish())
             }
         }
@@ -194,7 +242,7 @@ impl Dictionary {
     pub(super) fn is_texts(&self) -> bool {
         match self {
             Self::Texts(_) => true,
-            Self::None | Self::Four(_) | Self::Eight(_) => false,
+            Self::None | Self::Four(_) | Self::Eight(_) | Self::Sixteen(_) => false,
         }
     }
 
@@ -203,6 +251,7 @@ impl Dictionary {
         match self {
             Self::Four(values) => buffers.give(values),
             Self::Eight(values) => buffers.give(values),
+            Self::Sixteen(values) => buffers.give(values),
             Self::None | Self::Texts(_) => {}
         }
     }
@@ -232,9 +281,9 @@ impl Values {
         out: &mut Vec<T>,
     ) -> Result<()> {
         match self {
-            Self::Plain { bytes, at, .. } => {
-                let end = *at + count * T::BYTES;
-                T::extend(out, bytes.get(*at..end).ok_or_else(early)?);
+            Self::Plain { bytes, at, width } => {
+                let end = *at + count * *width;
+                T::extend(out, bytes.get(*at..end).ok_or_else(early)?, *width);
                 *at = end;
             }
             Self::Codes(codes) => {
@@ -279,10 +328,10 @@ impl Values {
         out: &mut Vec<T>,
     ) -> Result<()> {
         match self {
-            Self::Plain { bytes, at, .. } => {
-                let end = *at + count * T::BYTES;
+            Self::Plain { bytes, at, width } => {
+                let end = *at + count * *width;
                 let bytes = bytes.get(*at..end).ok_or_else(early)?;
-                T::pick(out, bytes, places, base);
+                T::pick(out, bytes, *width, (places, base));
                 *at = end;
                 Ok(())
             }
