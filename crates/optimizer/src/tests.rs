@@ -1,6 +1,7 @@
 //! The optimizer as a whole: order, switches, blame, depth, and the cases of KQuery.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use esker_datatypes::{DataType, Field, Result, Schema};
 use esker_logical_expr::test_util::{kinds, total};
@@ -264,6 +265,44 @@ fn a_rule_whose_turn_comes_once_cuts_the_list() {
         ["first", "first", "once", "last", "last"]
     );
     assert!(of(optimizer.with_max_passes(0)).is_empty());
+}
+
+/// Counts how often it is asked, and changes the first so many plans.
+#[derive(Debug)]
+struct Counting {
+    asked: Arc<AtomicUsize>,
+    changes: usize,
+}
+
+impl OptimizerRule for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+
+    fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let before = self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(Transformed {
+            data: plan,
+            changed: before < self.changes,
+        })
+    }
+}
+
+#[test]
+fn no_rule_is_asked_twice_of_a_plan() {
+    let asked = |changes: [usize; 3]| {
+        let counts = changes.map(|_| Arc::new(AtomicUsize::new(0)));
+        let rules = counts.iter().zip(changes).map(|(asked, changes)| {
+            let asked = Arc::clone(asked);
+            Arc::new(Counting { asked, changes }) as Arc<dyn OptimizerRule>
+        });
+        Optimizer::with_rules(rules).optimize(scan("t")).unwrap();
+        counts.map(|count| count.load(Ordering::Relaxed))
+    };
+    assert_eq!(asked([0, 0, 0]), [1, 1, 1]);
+    // Those behind the change have seen what came of it, those before it have not.
+    assert_eq!(asked([0, 1, 0]), [2, 2, 1]);
+    assert_eq!(asked([2, 0, 1]), [3, 2, 2]);
 }
 
 /// Somebody's own relation.

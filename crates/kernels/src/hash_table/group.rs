@@ -6,9 +6,9 @@ use std::ops::Range;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 
 use super::ascending::AscendingKeys;
+use super::group_keys::GroupKeys;
 use super::layout::KeyLayout;
 use super::resolve::{Hashing, Lookup, Memo, resolve};
-use super::rows::GroupKeys;
 use super::table::{KeyTable, UNSURE};
 use super::values::{Pieces, columns};
 use super::words::Keys;

@@ -11,6 +11,8 @@ mod ascending;
 mod direct;
 /// Groups.
 mod group;
+/// Keys that go from one table to another.
+mod group_keys;
 /// Rows to join with.
 mod join;
 /// Rows of words.
@@ -34,8 +36,8 @@ mod words;
 
 pub use ascending::AscendingKeys;
 pub use group::GroupTable;
+pub use group_keys::GroupKeys;
 pub use join::{JoinKeys, JoinPart, JoinTable, KeyChunk, KeySet, Matches, ProbeState};
-pub use rows::GroupKeys;
 
 /// The seed of the [hashes of rows](crate::hash::hash_rows) that the tables of this module use.
 pub const HASH_SEED: u64 = 0x9216_d5d9_8979_fb1b;

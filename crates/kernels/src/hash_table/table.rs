@@ -16,15 +16,20 @@
 
 /// An array in place of the slots.
 mod array;
+/// Neither, as long as keys ascend.
+mod ascending;
+/// Looking keys up.
+mod find;
 
 use esker_datatypes::{Error, Result};
 
-use super::ascending::{AscendingKeys, KeyOrder};
-use super::direct::{Direct, Span};
+pub(super) use self::find::guess;
+use super::ascending::KeyOrder;
+use super::direct::Direct;
 use super::layout::KeyLayout;
-use super::rows::KeyRows;
+use super::rows::RowKeys;
 use super::width::{Any, Exactly, Width};
-use super::words::{Keys, is_long};
+use super::words::is_long;
 
 /// So many rows are looked up at a time.
 pub(super) const BLOCK: usize = 128;
@@ -87,70 +92,12 @@ impl KeyTable {
         }
     }
 
-    /// The empty table, which does without slots while keys ascend, if their layout has an order.
-    pub(super) fn while_ascending(mut self, layout: &KeyLayout) -> Self {
-        self.ascending = KeyOrder::new(layout).map(Box::new);
-        if self.ascending.is_some() {
-            self.words.clear();
-        }
-        self
-    }
-
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         match self.ascending {
             Some(_) => self.words.len() / self.stride,
             None => self.sealed.unwrap_or(self.hashes.len()),
         }
-    }
-
-    /// The keys, if all have come in ascending order, so far.
-    pub(super) fn ascending(&self) -> Option<AscendingKeys<'_>> {
-        let order = self.ascending.as_deref()?;
-        Some(AscendingKeys::new(&self.words, order, self.stride))
-    }
-
-    /// Writes the number of each row's key, and enters new ones, if the rows go on ascending. If
-    /// not, the table has to be [hashed](Self::leave_ascending): some keys may have been entered.
-    pub(super) fn intern_ascending(&mut self, keys: &Keys, out: &mut [u32]) -> bool {
-        let order = self.ascending.as_deref();
-        order.is_some_and(|order| order.number_rows(&mut self.words, self.stride, keys, out))
-    }
-
-    /// How many bytes more it takes to [go over](Self::leave_ascending) to slots or an array, with the
-    /// columns that the keys are hashed as.
-    pub(super) fn cost_of_leaving(&self) -> usize {
-        let keys = self.len();
-        let span = self
-            .direct
-            .as_ref()
-            .and_then(|_| Span::of(self.words.iter().copied()));
-        let index = match span.and_then(|span| Direct::size_for(span, keys)) {
-            Some(array) => array,
-            None => slots_for(keys) * size_of::<u64>(),
-        };
-        index + keys * (1 + self.stride) * size_of::<u64>()
-    }
-
-    /// Goes over to slots or an array; these are the hashes of the keys.
-    pub(super) fn leave_ascending(&mut self, hashes: Vec<u64>) {
-        self.ascending = None;
-        self.hashes = hashes;
-        if self.hashes.is_empty() {
-            self.words = vec![0; self.stride];
-            return;
-        }
-        let span = self
-            .direct
-            .as_ref()
-            .and_then(|_| Span::of(self.words.iter().copied()));
-        if let (Some(mut direct), Some(span)) = (self.direct.take(), span)
-            && direct.cover(span, self.len(), self.numbered_words())
-        {
-            self.direct = Some(direct);
-            return;
-        }
-        self.rebuild_for_all();
     }
 
     /// The hash of each key.
@@ -226,11 +173,7 @@ impl KeyTable {
 
     /// Makes room for so many more keys, with so many bytes of long texts.
     pub(super) fn reserve(&mut self, keys: usize, bytes: usize) {
-        let all = self.len() + keys;
-        let mut slots = self.slots.len();
-        while all > most_keys(slots) {
-            slots *= 2;
-        }
+        let slots = slots_for(self.len() + keys);
         if slots > self.slots.len() {
             self.rebuild(slots);
         }
@@ -246,7 +189,7 @@ impl KeyTable {
     /// lists the rows to look up, all if there is no list; `hashes` and `out` have an item for each.
     pub(super) fn intern(
         &mut self,
-        keys: &impl KeyRows,
+        keys: &impl RowKeys,
         rows: Option<&[u32]>,
         hashes: &[u64],
         out: &mut [u32],
@@ -275,7 +218,7 @@ impl KeyTable {
     fn intern_as<W: Width>(
         &mut self,
         width: W,
-        keys: &impl KeyRows,
+        keys: &impl RowKeys,
         rows: Option<&[u32]>,
         hashes: &[u64],
         out: &mut [u32],
@@ -289,7 +232,7 @@ impl KeyTable {
     fn intern_rows<W: Width>(
         &mut self,
         width: W,
-        keys: &impl KeyRows,
+        keys: &impl RowKeys,
         row: impl Fn(usize) -> usize,
         hashes: &[u64],
         out: &mut [u32],
@@ -310,56 +253,12 @@ impl KeyTable {
         Ok(())
     }
 
-    /// Whether a key is that of a row.
-    #[inline]
-    fn same<W: Width>(&self, width: W, key: usize, keys: &impl KeyRows, row: usize) -> bool {
-        width.same(&self.words, key, keys.words(), row)
-            && (!keys.has_long_texts() || self.same_texts(key, keys, row))
-    }
-
-    /// Whether the long texts of a key and a row are the same, whose words are.
-    fn same_texts(&self, key: usize, keys: &impl KeyRows, row: usize) -> bool {
-        let words = &keys.words()[row * self.stride..];
-        (0..self.texts).all(|number| {
-            let word = words[number * 2];
-            !is_long(word) || {
-                let place = self.place(key, number);
-                let text = keys.text(number, row, word);
-                self.arena[place..place + word as u32 as usize] == *text
-            }
-        })
-    }
-
-    /// The key of a row, or the free slot where it belongs.
-    #[inline]
-    pub(super) fn find<W: Width>(
-        &self,
-        width: W,
-        keys: &impl KeyRows,
-        row: usize,
-        hash: u64,
-    ) -> std::result::Result<u32, usize> {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            let slot = self.slots[at];
-            if slot == 0 {
-                return Err(at);
-            }
-            let key = slot as u32;
-            if slot >> 32 == tag(hash) && self.same(width, key as usize, keys, row) {
-                return Ok(key);
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
     /// The key of a row, which is entered if there is none.
     #[inline(never)]
     fn find_or_insert<W: Width>(
         &mut self,
         width: W,
-        keys: &impl KeyRows,
+        keys: &impl RowKeys,
         row: usize,
         hash: u64,
     ) -> Result<u32> {
@@ -389,7 +288,7 @@ impl KeyTable {
     fn push<W: Width>(
         &mut self,
         width: W,
-        keys: &impl KeyRows,
+        keys: &impl RowKeys,
         row: usize,
         hash: u64,
     ) -> Result<u32> {
@@ -411,7 +310,7 @@ impl KeyTable {
     }
 
     /// Appends the bytes of a row's long texts.
-    fn push_texts(&mut self, keys: &impl KeyRows, row: usize) {
+    fn push_texts(&mut self, keys: &impl RowKeys, row: usize) {
         let (key, words) = (self.len(), &keys.words()[row * self.stride..]);
         for at in 0..self.texts {
             let word = words[at * 2];
@@ -472,52 +371,4 @@ fn slots_for(keys: usize) -> usize {
         slots *= 2;
     }
     slots
-}
-
-/// Writes the key of each row that one of its first two slots tells, [`ABSENT`] where the first is
-/// free, else [`UNSURE`]. Whether not all are found.
-///
-/// A row takes no branches here, so that neither a wrong guess of the processor nor a wait for
-/// memory holds up the rows behind it. All slots are read before the first key, so that many waits
-/// for either overlap.
-#[inline]
-pub(super) fn guess<'a, W: Width>(
-    table: impl Fn(u64) -> &'a KeyTable,
-    width: W,
-    keys: &impl KeyRows,
-    rows: impl Iterator<Item = usize> + Clone,
-    hashes: &[u64],
-    out: &mut [u32],
-) -> bool {
-    for (&hash, out) in hashes.iter().zip(out.iter_mut()) {
-        let table = table(hash);
-        let mask = table.slots.len() - 1;
-        let at = hash as usize & mask;
-        let (first, second) = (table.slots[at], table.slots[(at + 1) & mask]);
-        let tag = tag(hash);
-        let slot = if first >> 32 == tag { first } else { second };
-        let hit = (slot >> 32 == tag) & (first != 0);
-        let missing = if first == 0 { ABSENT } else { UNSURE };
-        *out = if hit { slot as u32 } else { missing };
-    }
-    let mut greatest = 0;
-    for ((row, &hash), out) in rows.clone().zip(hashes).zip(out.iter_mut()) {
-        let hit = *out < ABSENT;
-        let key = if hit { *out } else { 0 };
-        let same = width.same(&table(hash).words, key as usize, keys.words(), row);
-        *out = if hit & !same { UNSURE } else { *out };
-        greatest = greatest.max(*out);
-    }
-    if keys.has_nulls() || keys.has_long_texts() {
-        for ((row, &hash), out) in rows.zip(hashes).zip(out.iter_mut()) {
-            let known = *out < ABSENT;
-            let apart = keys.is_null(row);
-            let long = known && keys.has_long_texts();
-            if apart || long && !table(hash).same_texts(*out as usize, keys, row) {
-                *out = UNSURE;
-                greatest = UNSURE;
-            }
-        }
-    }
-    greatest >= ABSENT
 }

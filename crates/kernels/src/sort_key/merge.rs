@@ -6,6 +6,7 @@
               entries as both of its inputs have"
 )]
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::packing::Packing;
@@ -47,35 +48,44 @@ const MERGED: usize = 8;
 /// ```
 pub fn cut_runs(runs: &[Run], keys: &[KeyRows], pieces: usize) -> Vec<Vec<Range<usize>>> {
     if is_in_groups(runs) {
-        return cut_groups(runs, pieces.max(1));
+        // Between keys that do not begin alike.
+        let first = |run: &Run, position: usize| prefixes(run)[position].key;
+        let before = |run: &Run, border| prefixes(run).partition_point(|entry| entry.key < border);
+        return cut_at(runs, pieces, first, u64::cmp, before);
     }
+    let order = |&a: &u32, &b: &u32| order_rows(keys, a, b);
+    cut_at(runs, pieces, Run::id, order, |run, border| {
+        rows_before(run, border, keys)
+    })
+}
+
+/// Cuts runs at borders from among samples of the rows: what a sample is of a row, their order, and
+/// how many rows of a run come before one.
+fn cut_at<S: Copy>(
+    runs: &[Run],
+    pieces: usize,
+    sample: impl Fn(&Run, usize) -> S,
+    order: impl Fn(&S, &S) -> Ordering,
+    rows_before: impl Fn(&Run, S) -> usize,
+) -> Vec<Vec<Range<usize>>> {
     let pieces = pieces.max(1);
     let total: usize = runs.iter().map(Run::len).sum();
     let step = (total / (pieces * SAMPLES)).max(1);
     let mut samples = Vec::with_capacity(total / step + runs.len());
     for run in runs {
         let positions = (step / 2..run.len()).step_by(step);
-        samples.extend(positions.map(|position| run.id(position)));
+        samples.extend(positions.map(|position| sample(run, position)));
     }
-    samples.sort_unstable_by(|&a, &b| order_rows(keys, a, b));
+    samples.sort_unstable_by(order);
     let mut starts = vec![0; runs.len()];
     let mut cut = Vec::with_capacity(pieces);
     for piece in 1..=pieces {
         let border = samples.get(piece * samples.len() / pieces);
-        let ends: Vec<usize> = match border {
-            Some(&border) if piece < pieces => {
-                let runs = runs.iter();
-                runs.map(|run| rows_before(run, border, keys)).collect()
-            }
-            _ => runs.iter().map(Run::len).collect(),
-        };
-        cut.push(
-            starts
-                .iter()
-                .zip(&ends)
-                .map(|(&start, &end)| start..end)
-                .collect(),
-        );
+        let border = border.filter(|_| piece < pieces);
+        let end = |run: &Run| border.map_or(run.len(), |&border| rows_before(run, border));
+        let ends: Vec<usize> = runs.iter().map(end).collect();
+        let ranges = starts.iter().zip(&ends);
+        cut.push(ranges.map(|(&start, &end)| start..end).collect());
         starts = ends;
     }
     cut
@@ -93,31 +103,6 @@ fn prefixes(run: &Run) -> &[Pair<u64>] {
         Entries::Prefixes(entries) | Entries::Groups(entries) => entries,
         Entries::Short(_) | Entries::Long(_) | Entries::Wide(_) => &[],
     }
-}
-
-/// Cuts runs between keys that do not begin alike.
-fn cut_groups(runs: &[Run], pieces: usize) -> Vec<Vec<Range<usize>>> {
-    let total: usize = runs.iter().map(Run::len).sum();
-    let step = (total / (pieces * SAMPLES)).max(1);
-    let entries = || runs.iter().map(prefixes);
-    let samples = entries().flat_map(|entries| entries.iter().skip(step / 2).step_by(step));
-    let mut samples: Vec<u64> = samples.map(|entry| entry.key).collect();
-    samples.sort_unstable();
-    let mut starts = vec![0; runs.len()];
-    let mut cut = Vec::with_capacity(pieces);
-    for piece in 1..=pieces {
-        let border = samples.get(piece * samples.len() / pieces);
-        let border = border.filter(|_| piece < pieces);
-        let before = |entries: &[Pair<u64>]| match border {
-            Some(&border) => entries.partition_point(|entry| entry.key < border),
-            None => entries.len(),
-        };
-        let ends: Vec<usize> = entries().map(before).collect();
-        let ranges = starts.iter().zip(&ends);
-        cut.push(ranges.map(|(&start, &end)| start..end).collect());
-        starts = ends;
-    }
-    cut
 }
 
 /// Merges groups of keys that begin alike, and sorts these.

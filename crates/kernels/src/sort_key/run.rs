@@ -90,7 +90,10 @@ impl Run {
                 sort_equals(&mut entries, &mut scratch, keys, 0);
                 Entries::Prefixes(entries)
             }
-            whole => whole,
+            whole @ (Entries::Short(_)
+            | Entries::Long(_)
+            | Entries::Wide(_)
+            | Entries::Prefixes(_)) => whole,
         };
         Self { entries, ..self }
     }
@@ -230,11 +233,11 @@ fn entries_of<'a, E: Entry>(
     entries
 }
 
-/// Keys are left in groups when the largest is at most this share of them. Tests have few keys.
+/// Keys are left in groups when the largest has at most one of so many of them: more would be left to
+/// one worker. Tests have few keys.
 const GROUPS: usize = if cfg!(test) { 2 } else { 64 };
 
-/// The sorted entries of keys that are too long for words: in groups, if that is enough and none of
-/// them is so large that it would be left to one worker.
+/// The sorted entries of keys that are too long for words; in groups, if that is enough.
 fn prefixes<'a>(
     parts: impl Iterator<Item = (&'a KeyRows, usize)>,
     rows: usize,
@@ -257,20 +260,23 @@ fn prefixes<'a>(
         Presorted::No => {
             let mut scratch = vec![Pair::default(); entries.len()];
             radix::sort(&mut entries, &mut scratch);
-            let largest = entries
-                .chunk_by(|a, b| a.key == b.key)
-                .map(<[_]>::len)
-                .max();
-            let bytes = keys
-                .iter()
-                .all(|keys| matches!(keys.keys(), Keys::Bytes { .. }));
-            if !whole && bytes && largest.unwrap_or(0) * GROUPS <= entries.len() {
+            if !whole && are_bytes(keys) && has_small_groups(&entries) {
                 return Entries::Groups(entries);
             }
             sort_equals(&mut entries, &mut scratch, keys, 0);
         }
     }
     Entries::Prefixes(entries)
+}
+
+fn are_bytes(keys: &[KeyRows]) -> bool {
+    let mut keys = keys.iter().map(KeyRows::keys);
+    keys.all(|keys| matches!(keys, Keys::Bytes { .. }))
+}
+
+fn has_small_groups(entries: &[Pair<u64>]) -> bool {
+    let mut groups = entries.chunk_by(|a, b| a.key == b.key);
+    groups.all(|group| group.len() * GROUPS <= entries.len())
 }
 
 /// How far a list is sorted already.

@@ -40,10 +40,7 @@ impl OptimizerRule for DelaySemiJoins {
     }
 
     fn rewrite(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        let is_semi = |node: &LogicalPlan| match node {
-            LogicalPlan::Join(join) => join.join_type().is_left_only(),
-            _ => false,
-        };
+        let is_semi = |node: &LogicalPlan| matches!(node, LogicalPlan::Join(join) if join.join_type().is_left_only());
         if !tree::any(&plan, is_semi) {
             return Ok(Transformed::no(plan));
         }

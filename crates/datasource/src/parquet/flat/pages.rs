@@ -200,9 +200,9 @@ impl Pages {
         let (buffer, bytes) = self.decompress(page, 0, pool)?;
         let count = count as usize;
         *dictionary = match form {
-            Form::Four => Dictionary::Four(Dictionary::words(&bytes, count, 4)?),
-            Form::Eight => Dictionary::Eight(Dictionary::words(&bytes, count, 8)?),
-            Form::BigEndian(width) => Dictionary::Sixteen(Dictionary::words(&bytes, count, width)?),
+            Form::Four => Dictionary::of_words::<u32>(&bytes, count, 4)?,
+            Form::Eight => Dictionary::of_words::<u64>(&bytes, count, 8)?,
+            Form::BigEndian(width) => Dictionary::of_words::<i128>(&bytes, count, width)?,
             // The texts are views of the bytes: few of them are not to hold a long buffer.
             Form::Codes if bytes.len() < buffer.len() / 2 => {
                 Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?

@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::pages::{DataPage, Pages};
-use super::rows::{Others, Rows};
+use super::rows::{Others, ReadRows};
 use super::values::{Dictionary, Scratch, Word, astray};
 use super::{Decoded, Form};
 use crate::parquet::chunks::{ChunkView, Pool};
@@ -131,17 +131,17 @@ impl FlatReader {
             let end = picked.len().min(*from + rows);
             let places = picked.get(*from..end).unwrap_or_default();
             *from = end;
-            let mut out = Rows::new(buffers.take(rows));
+            let mut out = ReadRows::new(buffers.take(rows));
             self.pick(places, 0, &mut out, pool)?;
             return Ok(out.finish());
         }
         let Some((places, start)) = places.zip(self.in_one_run(rows, pool)?) else {
-            let mut out = Rows::new(buffers.take(rows));
+            let mut out = ReadRows::new(buffers.take(rows));
             self.read(rows, &mut out, pool)?;
             return Ok(out.finish());
         };
-        let picked = std::mem::take(T::of(&mut self.scratch.picked));
-        let mut picked = Rows::new(picked);
+        let picked = std::mem::take(T::of_mut(&mut self.scratch.picked));
+        let mut picked = ReadRows::new(picked);
         self.pick(places, start, &mut picked, pool)?;
         self.skip_to(start + rows, pool)?;
         let others = match self.form {
@@ -149,14 +149,14 @@ impl FlatReader {
             Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
             Form::Codes => Others::Zero,
         };
-        // Fewer where the column ends.
+        // Where the column ends too early the caller is to see it.
         let rows = if picked.len() == places.len() {
             rows
         } else {
             0
         };
         let out = picked.spread(rows, places, others, buffers);
-        *T::of(&mut self.scratch.picked) = picked.values;
+        *T::of_mut(&mut self.scratch.picked) = picked.values;
         Ok(out.finish())
     }
 
@@ -179,7 +179,7 @@ impl FlatReader {
     }
 
     /// Reads the next rows of the runs.
-    fn read<T: Word>(&mut self, rows: usize, out: &mut Rows<T>, pool: &mut Pool) -> Result<()> {
+    fn read<T: Word>(&mut self, rows: usize, out: &mut ReadRows<T>, pool: &mut Pool) -> Result<()> {
         while out.len() < rows
             && let Wanted::Runs(runs) = &mut self.wanted
             && let Some(run) = runs.front().cloned()
@@ -207,7 +207,7 @@ impl FlatReader {
         &mut self,
         places: &[u32],
         base: usize,
-        out: &mut Rows<T>,
+        out: &mut ReadRows<T>,
         pool: &mut Pool,
     ) -> Result<()> {
         let mut left = places;
@@ -233,7 +233,7 @@ impl FlatReader {
     }
 
     /// Reads rows of the page.
-    fn take<T: Word>(&mut self, count: usize, out: &mut Rows<T>) -> Result<()> {
+    fn take<T: Word>(&mut self, count: usize, out: &mut ReadRows<T>) -> Result<()> {
         let Some(page) = &mut self.page else {
             return Err(Error::internal("rows of no page"));
         };
@@ -246,7 +246,7 @@ impl FlatReader {
                 out.add_valid(start);
             }
             Some(levels) => {
-                let dense = T::of(&mut self.scratch.dense);
+                let dense = T::of_mut(&mut self.scratch.dense);
                 dense.clear();
                 let some = levels.count(from, count);
                 page.values.read(some, &self.dictionary, dense)?;
@@ -262,7 +262,7 @@ impl FlatReader {
         count: usize,
         places: &[u32],
         base: usize,
-        out: &mut Rows<T>,
+        out: &mut ReadRows<T>,
     ) -> Result<()> {
         let Some(page) = &mut self.page else {
             return Err(Error::internal("rows of no page"));
@@ -286,7 +286,7 @@ impl FlatReader {
             Some(levels) => {
                 let mut there = std::mem::take(&mut self.scratch.places);
                 let some = levels.ranks(from, (places, base), &mut there);
-                let dense = T::of(&mut self.scratch.dense);
+                let dense = T::of_mut(&mut self.scratch.dense);
                 dense.clear();
                 values.pick(some, (&there, 0), dictionary, &mut codes, dense)?;
                 let is_there = |&place: &u32| levels.is_there(from + place as usize - base);

@@ -9,7 +9,7 @@ use super::levels::{Levels, append, append_valid, push_bits};
 use super::values::Word;
 
 /// The rows of a column that have been read so far.
-pub(super) struct Rows<T> {
+pub(super) struct ReadRows<T> {
     /// A value for each; of those that are null, any.
     pub(super) values: Vec<T>,
     /// A bit for each: whether it is there. Absent as long as all are.
@@ -24,7 +24,7 @@ pub(super) enum Others {
     Null,
 }
 
-impl<T: Word> Rows<T> {
+impl<T: Word> ReadRows<T> {
     /// No rows yet, with a vector to put them into.
     pub(super) fn new(mut values: Vec<T>) -> Self {
         values.clear();

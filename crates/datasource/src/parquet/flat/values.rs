@@ -21,11 +21,11 @@ pub(super) trait Word: ArrowNativeType {
     /// Appends those at these places, counted from `base` on; 0 for one that is not there.
     fn pick(out: &mut Vec<Self>, bytes: &[u8], width: usize, places: (&[u32], usize));
 
-    /// The values of a dictionary; `None` where it has another width or there is none.
-    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]>;
-
     /// The vector of this width.
-    fn of(either: &mut AnyWidth) -> &mut Vec<Self>;
+    fn of(words: &AnyWidth) -> &Vec<Self>;
+
+    /// The vector of this width, to be changed.
+    fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self>;
 
     /// A code as a value.
     fn of_code(code: u32) -> Self;
@@ -40,24 +40,19 @@ impl Word for u32 {
     }
 
     fn pick(out: &mut Vec<Self>, bytes: &[u8], _width: usize, (places, base): (&[u32], usize)) {
-        let (values, _) = bytes.as_chunks();
-        let value = |&place: &u32| values.get((place as usize).wrapping_sub(base)).copied();
-        let values = places.iter().map(|place| value(place).unwrap_or_default());
-        out.extend(values.map(Self::from_le_bytes));
+        out.extend(
+            places
+                .iter()
+                .map(|&place| Self::from_le_bytes(value_at(bytes, place, base))),
+        );
     }
 
-    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
-        match dictionary {
-            Dictionary::Four(values) => Some(values),
-            Dictionary::None
-            | Dictionary::Eight(_)
-            | Dictionary::Sixteen(_)
-            | Dictionary::Texts(_) => None,
-        }
+    fn of(words: &AnyWidth) -> &Vec<Self> {
+        &words.four
     }
 
-    fn of(either: &mut AnyWidth) -> &mut Vec<Self> {
-        &mut either.four
+    fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
+        &mut words.four
     }
 
     fn of_code(code: u32) -> Self {
@@ -74,24 +69,19 @@ impl Word for u64 {
     }
 
     fn pick(out: &mut Vec<Self>, bytes: &[u8], _width: usize, (places, base): (&[u32], usize)) {
-        let (values, _) = bytes.as_chunks();
-        let value = |&place: &u32| values.get((place as usize).wrapping_sub(base)).copied();
-        let values = places.iter().map(|place| value(place).unwrap_or_default());
-        out.extend(values.map(Self::from_le_bytes));
+        out.extend(
+            places
+                .iter()
+                .map(|&place| Self::from_le_bytes(value_at(bytes, place, base))),
+        );
     }
 
-    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
-        match dictionary {
-            Dictionary::Eight(values) => Some(values),
-            Dictionary::None
-            | Dictionary::Four(_)
-            | Dictionary::Sixteen(_)
-            | Dictionary::Texts(_) => None,
-        }
+    fn of(words: &AnyWidth) -> &Vec<Self> {
+        &words.eight
     }
 
-    fn of(either: &mut AnyWidth) -> &mut Vec<Self> {
-        &mut either.eight
+    fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
+        &mut words.eight
     }
 
     fn of_code(code: u32) -> Self {
@@ -114,23 +104,25 @@ impl Word for i128 {
         }));
     }
 
-    fn dictionary(dictionary: &Dictionary) -> Option<&[Self]> {
-        match dictionary {
-            Dictionary::Sixteen(values) => Some(values),
-            Dictionary::None
-            | Dictionary::Four(_)
-            | Dictionary::Eight(_)
-            | Dictionary::Texts(_) => None,
-        }
+    fn of(words: &AnyWidth) -> &Vec<Self> {
+        &words.sixteen
     }
 
-    fn of(either: &mut AnyWidth) -> &mut Vec<Self> {
-        &mut either.sixteen
+    fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
+        &mut words.sixteen
     }
 
     fn of_code(code: u32) -> Self {
         code.into()
     }
+}
+
+/// The bytes of a value, at a place counted from `base` on; zeros if it is not there.
+#[inline]
+fn value_at<const N: usize>(bytes: &[u8], place: u32, base: usize) -> [u8; N] {
+    let (values, _) = bytes.as_chunks();
+    let value = values.get((place as usize).wrapping_sub(base));
+    value.copied().unwrap_or([0; N])
 }
 
 /// A number of up to 16 bytes with a sign, the highest first.
@@ -163,14 +155,20 @@ pub(super) struct AnyWidth {
     sixteen: Vec<i128>,
 }
 
+impl AnyWidth {
+    /// Gives the buffers back.
+    fn recycle(self, buffers: &mut Buffers) {
+        buffers.give(self.four);
+        buffers.give(self.eight);
+        buffers.give(self.sixteen);
+    }
+}
+
 impl Scratch {
     /// Gives the buffers back.
     pub(super) fn recycle(self, buffers: &mut Buffers) {
-        for either in [self.dense, self.picked] {
-            buffers.give(either.four);
-            buffers.give(either.eight);
-            buffers.give(either.sixteen);
-        }
+        self.dense.recycle(buffers);
+        self.picked.recycle(buffers);
         buffers.give(self.codes);
         buffers.give(self.places);
     }
@@ -180,9 +178,8 @@ impl Scratch {
 pub(super) enum Dictionary {
     /// Not read, or not there.
     None,
-    Four(Vec<u32>),
-    Eight(Vec<u64>),
-    Sixteen(Vec<i128>),
+    /// Values of one width; none of the others.
+    Words(AnyWidth),
     Texts(ArrayRef),
 }
 
@@ -191,14 +188,16 @@ impl Dictionary {
     ///
     /// # Errors
     /// `Data` when there are fewer bytes than values.
-    pub(super) fn words<T: Word>(bytes: &[u8], count: usize, width: usize) -> Result<Vec<T>> {
+    pub(super) fn of_words<T: Word>(bytes: &[u8], count: usize, width: usize) -> Result<Self> {
         let length = count.checked_mul(width);
         let bytes = length.and_then(|length| bytes.get(..length));
         let bytes = bytes
             .ok_or_else(|| Error::data(format!("a dictionary of {count} values ends too early")))?;
-        let mut values = Vec::with_capacity(count);
-        T::extend(&mut values, bytes, width);
-        Ok(values)
+        let mut words = AnyWidth::default();
+        let values = T::of_mut(&mut words);
+        values.reserve_exact(count);
+        T::extend(values, bytes, width);
+        Ok(Self::Words(words))
     }
 
     /// A dictionary of texts, as views of the page.
@@ -233,25 +232,29 @@ impl Dictionary {
     pub(super) fn texts(&self) -> ArrayRef {
         match self {
             Self::Texts(texts) => Arc::clone(texts),
-            Self::None | Self::Four(_) | Self::Eight(_) | Self::Sixteen(_) => {
-                Arc::new(StringViewBuilder::new().finish())
-            }
+            Self::None | Self::Words(_) => Arc::new(StringViewBuilder::new().finish()),
+        }
+    }
+
+    /// The values of this width; none of another dictionary.
+    fn values<T: Word>(&self) -> &[T] {
+        match self {
+            Self::Words(words) => T::of(words),
+            Self::None | Self::Texts(_) => &[],
         }
     }
 
     pub(super) fn is_texts(&self) -> bool {
         match self {
             Self::Texts(_) => true,
-            Self::None | Self::Four(_) | Self::Eight(_) | Self::Sixteen(_) => false,
+            Self::None | Self::Words(_) => false,
         }
     }
 
     /// Gives the buffers back.
     pub(super) fn recycle(self, buffers: &mut Buffers) {
         match self {
-            Self::Four(values) => buffers.give(values),
-            Self::Eight(values) => buffers.give(values),
-            Self::Sixteen(values) => buffers.give(values),
+            Self::Words(words) => words.recycle(buffers),
             Self::None | Self::Texts(_) => {}
         }
     }
@@ -297,7 +300,7 @@ impl Values {
                         Ok(())
                     })?
                 } else {
-                    let values = T::dictionary(dictionary).unwrap_or_default();
+                    let values = dictionary.values();
                     let look_up = |codes: &[u32], out: &mut Vec<T>| look_up(values, codes, out);
                     codes.read(count, out, look_up, |code, count, out| {
                         let value = values.get(code as usize);
@@ -344,7 +347,7 @@ impl Values {
                     out.extend(codes.iter().map(|&code| T::of_code(code)));
                     return Ok(());
                 }
-                look_up(T::dictionary(dictionary).unwrap_or_default(), codes, out)
+                look_up(dictionary.values(), codes, out)
             }
         }
     }

@@ -10,7 +10,7 @@ use esker_datatypes::Result;
 use super::{KeyTable, UNSURE};
 use crate::bits::each_set;
 use crate::hash_table::direct::{Direct, Span};
-use crate::hash_table::rows::KeyRows;
+use crate::hash_table::rows::RowKeys;
 use crate::hash_table::width::Exactly;
 use crate::hash_table::words::Keys;
 
@@ -32,7 +32,7 @@ impl KeyTable {
     pub(super) fn intern_direct(
         &mut self,
         mut direct: Box<Direct>,
-        keys: &impl KeyRows,
+        keys: &impl RowKeys,
         row: impl Fn(usize) -> usize,
         hashes: &[u64],
         out: &mut [u32],

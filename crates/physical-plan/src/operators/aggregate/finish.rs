@@ -24,6 +24,7 @@ use esker_runtime::{Reservation, TaskContext};
 
 use super::super::held::Held;
 use super::super::slots::Slots;
+use super::cut::{Cut, MOST_PARTS, cut, merge_parts};
 use super::first_rows::{FirstRows, Keeping, Kept, KeptColumns};
 use super::groups::{GroupColumns, Groups};
 use super::order::{Chunk, compute_chunks, in_order, in_sorted_order};
@@ -39,8 +40,6 @@ const AT_ONCE: (usize, usize) = (1 << 14, 1 << 23);
 const CUT: usize = 1 << 18;
 /// How many groups a part has about, so that its table stays in the cache.
 const PART: usize = 1 << 16;
-/// At most so many parts. Tables are cut into as many pieces.
-const MOST_PARTS: usize = 256;
 
 /// What one worker has come to.
 pub(super) struct Worker {
@@ -58,27 +57,6 @@ impl Worker {
             first_rows: FirstRows::default(),
             held_by_rows: cx.query.memory().reserve(spec.name),
         })
-    }
-}
-
-impl Worker {
-    /// Cuts the groups, in favour of another table that will have as many like them.
-    pub(super) fn set_aside(
-        self,
-        spec: &Grouping,
-        next: &mut Self,
-        cx: &mut TaskContext,
-    ) -> Result<Cut> {
-        let groups = 0..self.groups.len();
-        // First rows are not kept of tables that are set aside.
-        let cut = cut(spec, &self.groups, groups.clone(), |_| 0, cx)?;
-        drop(self);
-        if let Some(keys) = &cut.keys {
-            let bytes = keys.text_bytes(groups.clone());
-            let held = &mut next.held_by_groups;
-            next.groups.reserve(groups.len(), bytes, held)?;
-        }
-        Ok(cut)
     }
 }
 
@@ -126,16 +104,6 @@ impl Default for Phase {
 pub(super) struct Step {
     pub(super) next: Phase,
     pub(super) tasks: Vec<FinalizeTask>,
-}
-
-/// Groups of one table, those of the first piece first.
-pub(super) struct Cut {
-    /// The keys, if they are not among the columns.
-    keys: Option<GroupKeys>,
-    columns: GroupColumns,
-    /// Where each of [`MOST_PARTS`] pieces starts, and the end.
-    bounds: Vec<usize>,
-    _reservation: Reservation,
 }
 
 /// The groups of a part.
@@ -345,128 +313,22 @@ impl Merged {
         self.hold()
     }
 
+    /// Makes room for so many groups, as far as memory is granted.
+    pub(super) fn reserve(&mut self, groups: usize, text_bytes: usize) -> Result<()> {
+        let held = &mut self.reservation;
+        self.groups.reserve(groups, text_bytes, held)
+    }
+
+    /// Drops what only merging takes.
+    pub(super) fn close(&mut self) -> Result<()> {
+        self.groups.close();
+        self.hold()
+    }
+
     /// Holds as much memory as the groups take.
     fn hold(&mut self) -> Result<()> {
         self.reservation.try_resize(self.groups.size() as u64)
     }
-}
-
-/// The part of a hash: its upper bits.
-fn part_of(hash: u64, parts: usize) -> usize {
-    debug_assert!(parts.is_power_of_two());
-    ((u128::from(hash) * parts as u128) >> u64::BITS) as usize
-}
-
-/// Cuts a range of groups into pieces. `id` turns places of first rows into row ids.
-fn cut(
-    spec: &Grouping,
-    table: &Groups,
-    groups: Range<usize>,
-    id: impl Fn(u64) -> u32,
-    cx: &mut TaskContext,
-) -> Result<Cut> {
-    let hashes = table.hashes(groups.clone())?;
-    let mut bounds = vec![0; MOST_PARTS + 1];
-    for &hash in &*hashes {
-        bounds[part_of(hash, MOST_PARTS) + 1] += 1;
-    }
-    for piece in 0..MOST_PARTS {
-        bounds[piece + 1] += bounds[piece];
-    }
-    let mut next = bounds.clone();
-    let mut order = cx.buffers.take::<u32>(hashes.len());
-    order.resize(hashes.len(), 0);
-    for (group, &hash) in (0u32..).zip(&*hashes) {
-        let at = &mut next[part_of(hash, MOST_PARTS)];
-        order[*at] = group;
-        *at += 1;
-    }
-    // What they take in the table, about, they take once more.
-    let mut reservation = cx.query.memory().reserve(spec.name);
-    let share = table.size() as u128 * groups.len() as u128 / table.len().max(1) as u128;
-    reservation.try_grow(share as u64)?;
-    let first = groups.start as u32;
-    let numbers: Vec<u32> = order.iter().map(|group| first + group).collect();
-    let keys = table.cut_keys(&numbers)?;
-    let columns = match keys {
-        Some(_) => table.columns_beside_keys(groups)?,
-        None => table.columns(groups)?,
-    };
-    let mut columns = columns.take(&order, &mut cx.buffers)?;
-    cx.buffers.give(order);
-    columns.locate(id);
-    let size = columns.size() + keys.as_ref().map_or(0, GroupKeys::size);
-    reservation.try_resize(size as u64)?;
-    Ok(Cut {
-        keys,
-        columns,
-        bounds,
-        _reservation: reservation,
-    })
-}
-
-impl Cut {
-    fn len(&self) -> usize {
-        self.bounds[MOST_PARTS]
-    }
-
-    /// The groups of one of some parts.
-    fn part(&self, part: usize, parts: usize) -> Range<usize> {
-        let pieces = MOST_PARTS / parts;
-        self.bounds[part * pieces]..self.bounds[(part + 1) * pieces]
-    }
-}
-
-/// The groups are cut: each part is merged on its own. `all_meet` says that no table was set aside.
-fn merge_parts(
-    spec: &Arc<Grouping>,
-    parts: usize,
-    cuts: Vec<Cut>,
-    all_meet: bool,
-    kept: Keeping,
-) -> Step {
-    let cuts: Arc<[Cut]> = cuts.into();
-    let merged = Arc::new(Slots::new(parts));
-    let task = |part: usize| -> FinalizeTask {
-        let (spec, cuts, to) = (Arc::clone(spec), Arc::clone(&cuts), Arc::clone(&merged));
-        Box::new(move |cx| {
-            let mut all = Merged::new(&spec, cx)?;
-            let of_cuts = cuts.iter().filter_map(|cut| {
-                let groups = cut.part(part, parts);
-                let bytes = cut.keys.as_ref()?.text_bytes(groups.clone());
-                Some((groups.len(), bytes))
-            });
-            // Of tables that were set aside hardly any two groups are the same, most often; else as
-            // many are to be expected as one of them has.
-            let expected = if all_meet {
-                of_cuts.max()
-            } else {
-                of_cuts.reduce(|all, one| (all.0 + one.0, all.1 + one.1))
-            };
-            if let Some((groups, bytes)) = expected {
-                all.groups.reserve(groups, bytes, &mut all.reservation)?;
-            }
-            for cut in cuts.iter() {
-                let groups = cut.part(part, parts);
-                if cx.query.is_cancelled() {
-                    return Err(Error::cancelled());
-                }
-                if groups.is_empty() {
-                    continue;
-                }
-                let columns = cut.columns.slice(groups.clone());
-                let keys = cut.keys.as_ref().map(|keys| (keys, groups));
-                all.merge(&spec, &columns, keys, &mut cx.buffers)?;
-            }
-            all.groups.close();
-            all.hold()?;
-            to.put(part, all);
-            Ok(())
-        })
-    };
-    let tasks = (0..parts).map(task).collect();
-    let next = Phase::Merging { merged, kept };
-    Step { next, tasks }
 }
 
 fn parts_of(merged: Vec<Merged>, kept: &Arc<KeptColumns>) -> Vec<Part> {

@@ -9,6 +9,8 @@
 //! the batch (`output.rs`).
 //! (Leis et al., *Morsel-Driven Parallelism*, SIGMOD 2014, section 4.4.)
 
+/// Groups cut by hash, and merged piece by piece.
+mod cut;
 /// From the groups of all workers to the output.
 mod finish;
 /// Columns kept of first rows.
@@ -33,7 +35,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use esker_datatypes::{Batch, Result};
 use esker_runtime::TaskContext;
 
-use self::finish::{Cut, Phase, Worker};
+use self::cut::Cut;
+use self::finish::{Phase, Worker};
 use self::output::{GroupSource, Output};
 pub(crate) use self::spec::{Grouping, GroupingOptions};
 use super::position::Positions;
