@@ -2,6 +2,8 @@
 
 /// Aggregations and distinct.
 mod aggregate;
+/// What columns can hold.
+mod bounds;
 /// Joins.
 mod join;
 /// Where columns come from.

@@ -221,15 +221,27 @@ fn joins_leave_row_groups_out() {
     // Those of groups, which are made in a pipeline of their own, wait for the keys as well.
     let groups = |sales: DataFrame| sales.group_by(["id"]).agg([len().alias("twin")]);
     let kinds = |sales: DataFrame| sales.select(["id"]).distinct();
-    // A sum of integers can be an error, whoever asks for the group.
-    let sums = |sales: DataFrame| sales.group_by(["id"]).agg([col("id").sum().alias("twin")]);
-    let (none, text) = pruned(true, &sums);
-    assert!(none == "0" && !text.contains("filters probe"), "{text}");
+    // So do those whose sums, and what is computed of them, surely fit: the file says how many rows
+    // there are, and of which values.
+    let sum =
+        |of: Expr| move |sales: DataFrame| sales.group_by(["id"]).agg([of.clone().alias("twin")]);
+    let (sums, prices) = (sum(col("id").sum()), sum(col("price").sum() * 2));
+    let products = sum((col("id").mean() + col("id").max() * 7 - (col("id") + 1).sum()) * 2.0);
+    // One that does not fit is an error, whoever asks for the group.
+    let huge = sum((col("id") * (1i64 << 52)).sum());
+    let deep = sum(col("id").sum() * (1i64 << 52));
+    for of in [&huge as &dyn Fn(DataFrame) -> DataFrame, &deep] {
+        let (none, text) = pruned(true, of);
+        assert!(none == "0" && !text.contains("filters probe"), "{text}");
+    }
     for (of, filtered) in [
         (&id as &dyn Fn(DataFrame) -> DataFrame, "#0"),
         (&two, "#0, #1"),
         (&groups, "#0"),
         (&kinds, "#0"),
+        (&sums, "#0"),
+        (&prices, "#0"),
+        (&products, "#0"),
     ] {
         let (some, text) = pruned(true, of);
         let filters = format!("; filters probe={filtered}");

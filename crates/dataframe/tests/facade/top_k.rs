@@ -161,7 +161,10 @@ fn what_stands_between_does_not_change_the_first_rows() {
         let keys = || [col("int").desc(), col("row").asc()];
         let row = |join: Join| join.left_on(["row"]).right_on(["id"]);
         let odd = || (col("row") % 5).eq(1);
-        let more = [col("row"), (col("int") + 1).alias("more"), col("int")];
+        // By the bounds of the column the sum fits; what a text is, bounds do not say.
+        let fits = [col("row"), (col("int") + 1).alias("more"), col("int")];
+        let number = col("short").cast(DataType::Int64);
+        let more = [col("row"), number.alias("more"), col("int")];
         let least = [col("int").max().alias("int"), col("row").min().alias("row")];
         vec![
             (table.filter(odd()).top_k(4, keys()), true),
@@ -175,6 +178,7 @@ fn what_stands_between_does_not_change_the_first_rows() {
             (table.join(few, row(Join::inner())).top_k(4, keys()), true),
             (table.join(few, row(Join::left())).top_k(4, keys()), true),
             (table.join(few, row(Join::anti())).top_k(4, keys()), true),
+            (table.select(fits).top_k(4, keys()), true),
             // These would notice that rows are missing, or may fail.
             (table.select(more).top_k(4, keys()), false),
             (table.limit(50).top_k(4, keys()), false),

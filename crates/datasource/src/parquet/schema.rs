@@ -26,7 +26,7 @@ pub(super) fn declared_schema(
             let message = format!("the file has two columns '{}'", field.name());
             return Err(Error::data(message));
         }
-        let data_type = declared(field.data_type(), physical(stored));
+        let data_type = declared(field.data_type(), stored);
         fields.push(field.as_ref().clone().with_data_type(data_type));
     }
     Ok(Arc::new(ArrowSchema::new(fields)))
@@ -81,8 +81,8 @@ fn physical(stored: &Type) -> Option<PhysicalType> {
     stored.is_primitive().then(|| stored.get_physical_type())
 }
 
-fn declared(inferred: &DataType, stored: Option<PhysicalType>) -> DataType {
-    match (inferred, stored) {
+fn declared(inferred: &DataType, stored: &Type) -> DataType {
+    match (inferred, physical(stored)) {
         (DataType::Utf8 | DataType::LargeUtf8, _) => DataType::Utf8View,
         (DataType::Binary | DataType::LargeBinary, _) => DataType::BinaryView,
         (DataType::Dictionary(_, values), _) => declared(values, stored),
@@ -92,6 +92,18 @@ fn declared(inferred: &DataType, stored: Option<PhysicalType>) -> DataType {
         (&DataType::Decimal128(precision @ ..=18, scale), Some(PhysicalType::INT64)) => {
             DataType::Decimal64(precision, scale)
         }
+        (
+            &DataType::Decimal128(precision @ ..=18, scale),
+            Some(PhysicalType::FIXED_LEN_BYTE_ARRAY),
+        ) if length(stored) <= 8 => DataType::Decimal64(precision, scale),
         _ => inferred.clone(),
+    }
+}
+
+/// The bytes of a value of fixed length.
+fn length(stored: &Type) -> i32 {
+    match stored {
+        Type::PrimitiveType { type_length, .. } => *type_length,
+        Type::GroupType { .. } => 0,
     }
 }

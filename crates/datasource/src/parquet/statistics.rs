@@ -242,7 +242,7 @@ fn bytes(
             let lower = min.and_then(|min| text(min.get(..whole(min))?));
             (lower, max.filter(|_| rounded).and_then(text))
         }
-        DataType::Decimal128(_, _) => {
+        DataType::Decimal64(_, _) | DataType::Decimal128(_, _) => {
             let digits = |bytes: &[u8]| integer(big_endian(bytes)?, data_type);
             (min.and_then(digits), max.and_then(digits))
         }

@@ -13,8 +13,10 @@ use arrow::array::{Array, Float64Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Float64Type;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
 
+use super::bounds::any_of_type;
 use super::common::{bytes_of, check_range, columns, grow, states_of_rows, typed, validity};
 use super::floats::{as_floats, float_column, float_state, float_type};
 use super::rows::{keep, same_rows};
@@ -40,8 +42,8 @@ impl AggregateFunction for Corr {
         }
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        any_of_type(self, args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

@@ -13,8 +13,9 @@ use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
-use esker_logical_expr::{Expr, IntoExpr};
+use esker_logical_expr::{Expr, Interval, IntoExpr};
 
+use super::bounds::counts;
 use super::common::{bytes_of, check_range, columns, counts_column, grow, states_of_rows, typed};
 use super::rows::{one_group, with_valid};
 
@@ -67,8 +68,8 @@ impl AggregateFunction for Count {
         count_properties()
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, _args: &[Interval], rows: u64) -> Option<Interval> {
+        counts(rows)
     }
 
     fn accumulator(&self, _args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

@@ -6,8 +6,9 @@ use esker_datatypes::{DataType, Result};
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
-use esker_logical_expr::{Expr, IntoExpr};
+use esker_logical_expr::{Expr, Interval, IntoExpr};
 
+use super::bounds::one_of;
 use super::common::{chosen_type, only};
 use super::edge::{edge_properties, edges};
 
@@ -59,8 +60,8 @@ impl AggregateFunction for Last {
         edge_properties()
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        one_of(args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

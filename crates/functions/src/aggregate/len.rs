@@ -1,10 +1,12 @@
 //! `len()`: how many rows there are.
 
 use esker_datatypes::{DataType, Result};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
 
+use super::bounds::counts;
 use super::count::{CountGroups, count_properties};
 
 /// See [`len`](super::len()).
@@ -28,8 +30,8 @@ impl AggregateFunction for Len {
         count_properties()
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, _args: &[Interval], rows: u64) -> Option<Interval> {
+        counts(rows)
     }
 
     fn accumulator(&self, _args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

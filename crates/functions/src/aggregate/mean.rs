@@ -11,8 +11,10 @@ use std::sync::Arc;
 use arrow::array::Float64Array;
 use arrow::datatypes::Int64Type;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
 
+use super::bounds::any_of_type;
 use super::common::{
     bytes_of, check_range, columns, counts_column, grow, only, states_of_rows, typed, validity,
 };
@@ -37,8 +39,8 @@ impl AggregateFunction for Mean {
         sum_type(only("mean", args)?).map(|_| DataType::Float64)
     }
 
-    fn is_fallible(&self, args: &[DataType]) -> bool {
-        !args.iter().all(DataType::is_floating)
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        any_of_type(self, args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

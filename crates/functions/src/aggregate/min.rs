@@ -1,10 +1,12 @@
 //! `min(x)`: the smallest value.
 
 use esker_datatypes::{DataType, Result};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
 
+use super::bounds::one_of;
 use super::extreme::{extreme_properties, extremes, orderable};
 
 /// See [`AggregateExpr::min`](super::AggregateExpr::min).
@@ -28,8 +30,8 @@ impl AggregateFunction for Min {
         extreme_properties()
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        one_of(args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

@@ -5,6 +5,7 @@
 //! the batch is encoded and selected.
 
 mod best;
+mod bounds;
 mod byte_values;
 mod chains;
 mod common;

@@ -13,8 +13,9 @@ use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection, value
 use esker_logical_expr::function::{
     AggregateFunction, AggregateProperties, GroupsAccumulator, Signature,
 };
-use esker_logical_expr::{Expr, IntoExpr};
+use esker_logical_expr::{Expr, Interval, IntoExpr};
 
+use super::bounds::counts;
 use super::common::{
     bytes_of, check_range, columns, flags_column, grow, list_column, list_items, only,
     states_of_rows,
@@ -74,8 +75,8 @@ impl AggregateFunction for NUnique {
         properties
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, _args: &[Interval], rows: u64) -> Option<Interval> {
+        counts(rows)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

@@ -12,8 +12,10 @@ use arrow::array::{ArrayRef, Float64Array, UInt64Array};
 use arrow::datatypes::UInt64Type;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 use esker_kernels::value::Value;
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
 
+use super::bounds::any_of_type;
 use super::chains::Chains;
 use super::common::{
     check_range, columns, each_list, list_column, list_items, offsets_of, only, states_of_rows,
@@ -61,8 +63,8 @@ impl AggregateFunction for Quantile {
         float_type("quantile", args)
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        any_of_type(self, args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {
@@ -89,8 +91,8 @@ impl AggregateFunction for Median {
         float_type("median", args)
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        any_of_type(self, args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

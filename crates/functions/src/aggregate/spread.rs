@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use esker_datatypes::{DataType, Result};
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
-use esker_logical_expr::{Expr, IntoExpr};
+use esker_logical_expr::{Expr, Interval, IntoExpr};
 
+use super::bounds::any_of_type;
 use super::common::only;
 use super::floats::float_type;
 use super::moments::SpreadGroups;
@@ -81,8 +82,8 @@ impl<const ROOT: bool> AggregateFunction for Spread<ROOT> {
         float_type(self.name(), args)
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        any_of_type(self, args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

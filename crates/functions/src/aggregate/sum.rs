@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
 
 use super::common::{Seen, check_range, columns, only, states_of_rows};
@@ -26,8 +27,9 @@ impl AggregateFunction for Sum {
         sum_type(only("sum", args)?)
     }
 
-    fn is_fallible(&self, args: &[DataType]) -> bool {
-        !args.iter().all(DataType::is_floating)
+    fn bounds(&self, args: &[Interval], rows: u64) -> Option<Interval> {
+        args.first()?
+            .sum_of(rows, &sum_type(args.first()?.data_type()).ok()?)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

@@ -12,7 +12,8 @@ use arrow::array::{
     UInt64Array,
 };
 use arrow::compute;
-use esker_datatypes::{Buffers, Column, DataType, Error, ErrorKind, Result, Selection};
+use esker_datatypes::{Buffers, Column, DataType, Error, ErrorKind, Result, Selection, is_decimal};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator};
 use proptest::prelude::*;
 
@@ -228,6 +229,24 @@ fn check(function: &dyn AggregateFunction, data_type: &DataType, batches: &[Reci
         .merge(&[], n_groups, &fresh_state(fresh().as_mut()))
         .unwrap();
     compare("one pass", finish(single.as_ref(), n_groups, &out));
+    let most = rows.iter().map(Vec::len).max().unwrap_or(0) as u64;
+    let mut known = vec![interval(data_type, batches)];
+    // The digits here are more than the precision allows.
+    known.extend((!is_decimal(data_type)).then(|| Interval::unknown(data_type)));
+    for arg in known {
+        let args = vec![arg; args_of(function)];
+        let Some(bounds) = function.bounds(&args, most) else {
+            continue;
+        };
+        let results = single.finish(0..n_groups).unwrap();
+        for group in 0..n_groups {
+            let result = results.value(group).unwrap();
+            assert!(
+                bounds.contains(&result),
+                "{function:?} of {args:?}, {most} rows at most: {result} is not in {bounds:?}"
+            );
+        }
+    }
 
     // Workers number the groups as they meet them, and hand on their states in pieces.
     let mut merged = fresh();
@@ -292,6 +311,27 @@ fn check(function: &dyn AggregateFunction, data_type: &DataType, batches: &[Reci
             .unwrap();
     }
     compare("half reset", finish(single.as_ref(), n_groups, &out));
+}
+
+/// What the selected values are between.
+fn interval(data_type: &DataType, batches: &[Recipe]) -> Interval {
+    let pool = pool(data_type);
+    let values = batches.iter().map(|batch| {
+        let selection = batch.selection();
+        let rows = UInt32Array::from_iter_values(selection.iter().map(|row| row as u32));
+        compute::take(&batch.column(&pool).to_flat(), &rows, None).unwrap()
+    });
+    let values: Vec<ArrayRef> = values.collect();
+    let ends = if values.is_empty() || !takes(&min::Min, data_type) {
+        [None, None]
+    } else {
+        [&min::Min as &dyn AggregateFunction, &max::Max]
+            .map(|edge| total(edge, &values).unwrap().value(0).ok())
+    };
+    let [least, greatest] = ends;
+    Interval::between(data_type, least, greatest)
+        .with_null(true)
+        .with_nan(true)
 }
 
 /// The state of no groups.
@@ -401,6 +441,41 @@ fn total(function: &dyn AggregateFunction, batches: &[ArrayRef]) -> Result<Colum
         groups.update(&owners, 1, &values, &selection, &mut Buffers::default())?;
     }
     groups.finish(0..1)
+}
+
+#[test]
+fn sums_that_cannot_overflow() {
+    use DataType as T;
+    let sums =
+        |data_type: &DataType, rows: u64| sum::Sum.bounds(&[Interval::unknown(data_type)], rows);
+    let check = |data_type: T, rows: u64, safe: bool| {
+        assert_eq!(
+            sums(&data_type, rows).is_some(),
+            safe,
+            "{rows} of {data_type}"
+        );
+    };
+    check(T::Int32, 1 << 32, true);
+    check(T::Int32, (1 << 32) + 1, false);
+    check(T::UInt32, 1 << 32, true);
+    check(T::Int64, 1, true);
+    check(T::Int64, 2, false);
+    check(T::Decimal64(18, 2), i64::MAX as u64, true);
+    check(T::Decimal128(19, 2), i64::MAX as u64, true);
+    check(T::Decimal128(20, 2), i64::MAX as u64, false);
+    check(T::Decimal256(40, 2), 1, false);
+    check(T::Float32, i64::MAX as u64, true);
+    let positive = Interval::between(&T::Int64, Some(1i64.into()), Some(50i64.into()));
+    let bounds = sum::Sum.bounds(&[positive], 1_000).unwrap();
+    assert!(bounds.contains(&0i64.into()) && bounds.contains(&50_000i64.into()));
+    assert!(!bounds.contains(&(-1i64).into()) && !bounds.contains(&50_001i64.into()));
+    assert!(bounds.may_be_null(), "the sum of no values");
+    // The mean of what no sum holds is a float all the same.
+    assert!(
+        mean::Mean
+            .bounds(&[Interval::unknown(&T::Int64)], u64::MAX)
+            .is_some()
+    );
 }
 
 #[test]

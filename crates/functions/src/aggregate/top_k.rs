@@ -16,8 +16,10 @@ use arrow::array::{ListArray, downcast_primitive};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::Field;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
+use esker_logical_expr::Interval;
 use esker_logical_expr::function::{AggregateFunction, GroupsAccumulator, Signature};
 
+use super::bounds::any_of_type;
 use super::common::{
     check_range, columns, each_list, list_column, list_items, offsets_of, states_of_rows,
     unsupported, validity,
@@ -60,8 +62,8 @@ impl<const MAX: bool> AggregateFunction for TopK<MAX> {
         Ok(DataType::new_list(item, true))
     }
 
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        false
+    fn bounds(&self, args: &[Interval], _rows: u64) -> Option<Interval> {
+        any_of_type(self, args)
     }
 
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>> {

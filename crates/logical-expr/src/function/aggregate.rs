@@ -8,6 +8,7 @@ use std::sync::Arc;
 use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection};
 
 use super::Signature;
+use crate::interval::Interval;
 
 /// An aggregate function: a value for each group from the arguments of its rows.
 ///
@@ -37,9 +38,12 @@ pub trait AggregateFunction: Any + Send + Sync + Debug {
     /// `Unsupported` for types it cannot aggregate.
     fn accumulator(&self, args: &[DataType]) -> Result<Box<dyn GroupsAccumulator>>;
 
-    /// Whether the result of a group can be an error, as a sum that does not fit its type.
-    fn is_fallible(&self, _args: &[DataType]) -> bool {
-        true
+    /// What the results of groups of at most `rows` rows can be, whose arguments are within these
+    /// intervals; `None` where one can be an error, as a sum that does not fit its type.
+    ///
+    /// Rows may be dropped below an aggregation only where none of its groups can fail.
+    fn bounds(&self, _args: &[Interval], _rows: u64) -> Option<Interval> {
+        None
     }
 
     /// The function that gives the same of the distinct values of the argument alone, if there is

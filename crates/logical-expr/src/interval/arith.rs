@@ -106,6 +106,18 @@ fn integers(
     }
 }
 
+/// See [`Interval::sum_of`].
+pub(super) fn sum_of(values: &Interval, rows: u64, out: &DataType) -> Option<Interval> {
+    if values.data_type.is_floating() {
+        return Some(Interval::unknown(out));
+    }
+    let (low, high) = ends(values)?;
+    let low = low.min(0).checked_mul(rows.into())?;
+    let high = high.max(0).checked_mul(rows.into())?;
+    let sums = within(low, high, out, true);
+    (!sums.may_fail).then_some(sums.interval)
+}
+
 /// The least and the greatest product of a factor from each range.
 fn products((a, b): (i128, i128), (c, d): (i128, i128)) -> Option<(i128, i128)> {
     let first = a.checked_mul(c)?;

@@ -167,6 +167,21 @@ impl Interval {
         self
     }
 
+    /// What the exact sums of at most so many of these values can be, in a type of the same scale
+    /// (of floats: anything); null if there are none. `None` where one may not fit.
+    ///
+    /// ```
+    /// use esker_datatypes::DataType;
+    /// use esker_logical_expr::Interval;
+    /// let price = Interval::between(&DataType::Int32, Some(1.into()), Some(500.into()));
+    /// let sum = price.sum_of(1_000, &DataType::Int64);
+    /// assert!(sum.is_some_and(|sum| sum.contains(&500_000.into()) && !sum.contains(&500_001.into())));
+    /// assert!(Interval::unknown(&DataType::Int64).sum_of(2, &DataType::Int64).is_none());
+    /// ```
+    pub fn sum_of(&self, rows: u64, out: &DataType) -> Option<Self> {
+        arith::sum_of(self, rows, out)
+    }
+
     /// The type of the values.
     pub fn data_type(&self) -> &DataType {
         &self.data_type

@@ -54,7 +54,7 @@ impl Planner {
             }
             ("HashJoinExec", role)
         };
-        let lineage = lineage::of_join(&spec, join.on(), &inputs)?;
+        let lineage = lineage::of_join(&spec, join, &inputs)?;
         let schema = Arc::clone(join.schema());
         let plan = PhysicalPlan::new(id, name, details, role, inputs, schema);
         Ok(plan

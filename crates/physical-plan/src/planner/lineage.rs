@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use esker_datatypes::{ColumnStatistics, Field, Result, Schema};
-use esker_logical_expr::{Expr, expr_type};
-use esker_logical_plan::{Aggregate, Distinct, Filter, JoinType, PlanNode, Projection, Scan, Side};
+use esker_logical_expr::Expr;
+use esker_logical_plan::{
+    Aggregate, Distinct, Filter, Join, JoinType, LogicalPlan, PlanNode, Projection, Scan, Side,
+};
 
-use crate::expression::Program;
+use super::bounds::{self, can_fail};
 use crate::operators::{JoinSpec, ScanExec};
 use crate::plan::{Lineage, PhysicalPlan, ScanColumn};
 
@@ -49,7 +51,7 @@ pub(super) fn of_filter(filter: &Filter, inputs: &[PhysicalPlan]) -> Result<Line
     let [input] = inputs else {
         return Ok(Lineage::default());
     };
-    if can_fail(&[filter.predicate()], input.schema())? {
+    if can_fail(&[filter.predicate()], input.schema(), &[filter.input()])? {
         return Ok(Lineage::default());
     }
     Ok(all_of(input))
@@ -61,7 +63,7 @@ pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) ->
         return Ok(Lineage::default());
     };
     let exprs: Vec<&Expr> = projection.exprs().iter().collect();
-    if can_fail(&exprs, input.schema())? {
+    if can_fail(&exprs, input.schema(), &[projection.input()])? {
         return Ok(Lineage::default());
     }
     let column = |expr: &&Expr| {
@@ -82,19 +84,12 @@ pub(super) fn of_aggregate(aggregate: &Aggregate, inputs: &[PhysicalPlan]) -> Re
         let Expr::Aggregate(call) = expr.unaliased() else {
             return Ok(Lineage::default());
         };
-        let args = call.args.iter().map(|arg| &**arg);
-        let types = args
-            .clone()
-            .map(|arg| Ok(expr_type(arg, input.schema())?.data_type));
-        if call
-            .function
-            .is_fallible(&types.collect::<Result<Vec<_>>>()?)
-        {
+        if bounds::of_aggregate(expr, aggregate.input()).is_none() {
             return Ok(Lineage::default());
         }
-        computed.extend(args);
+        computed.extend(call.args.iter().map(|arg| &**arg));
     }
-    if can_fail(&computed, input.schema())? {
+    if can_fail(&computed, input.schema(), &[aggregate.input()])? {
         return Ok(Lineage::default());
     }
     let column = |key: &Expr| {
@@ -128,12 +123,8 @@ fn grouped(column: ScanColumn) -> ScanColumn {
     }
 }
 
-/// Those of the probe side, where all rows of the result are rows of it. `on` are the keys.
-pub(super) fn of_join(
-    spec: &JoinSpec,
-    on: &[(Expr, Expr)],
-    inputs: &[PhysicalPlan],
-) -> Result<Lineage> {
+/// Those of the probe side, where all rows of the result are rows of it.
+pub(super) fn of_join(spec: &JoinSpec, join: &Join, inputs: &[PhysicalPlan]) -> Result<Lineage> {
     let [probe, _] = inputs else {
         return Ok(Lineage::default());
     };
@@ -145,19 +136,20 @@ pub(super) fn of_join(
         | (JoinType::Right, Side::Right)
         | (JoinType::Full, Side::Left | Side::Right) => false,
     };
+    let sides: &[&LogicalPlan] = &[join.left(), join.right()];
     let fallible = match &spec.filter {
         Some(filter) => {
             let fields = [&spec.left, &spec.right];
             let fields = fields.into_iter().flat_map(|schema| schema.fields());
-            can_fail(&[filter], &fields.cloned().collect::<Schema>())?
+            can_fail(&[filter], &fields.cloned().collect::<Schema>(), sides)?
         }
         None => false,
     };
     let keys: Vec<&Expr> = match spec.build {
-        Side::Left => on.iter().map(|(_, right)| right).collect(),
-        Side::Right => on.iter().map(|(left, _)| left).collect(),
+        Side::Left => join.on().iter().map(|(_, right)| right).collect(),
+        Side::Right => join.on().iter().map(|(left, _)| left).collect(),
     };
-    let fallible = fallible || can_fail(&keys, probe.schema())?;
+    let fallible = fallible || can_fail(&keys, probe.schema(), sides)?;
     if !probed_alone || fallible || spec.single {
         return Ok(Lineage::default());
     }
@@ -172,8 +164,4 @@ pub(super) fn of_join(
 fn all_of(input: &PhysicalPlan) -> Lineage {
     let columns = 0..input.schema().len();
     columns.map(|at| input.scan_column(at).cloned()).collect()
-}
-
-fn can_fail(exprs: &[&Expr], input: &Schema) -> Result<bool> {
-    Ok(Program::compile(exprs, input)?.is_fallible())
 }

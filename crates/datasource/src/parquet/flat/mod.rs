@@ -31,8 +31,10 @@ pub(super) enum Form {
     Four,
     /// Values of eight bytes, as they are.
     Eight,
+    /// Numbers of so many bytes, eight at most, the highest first.
+    Digits64(usize),
     /// Numbers of so many bytes, 16 at most, the highest first.
-    BigEndian(usize),
+    Digits128(usize),
     /// Codes into a dictionary of texts.
     Codes,
 }
@@ -63,9 +65,13 @@ impl Form {
             return None;
         }
         match (chunk.column_type(), data_type) {
-            (PhysicalType::FIXED_LEN_BYTE_ARRAY, DataType::Decimal128(..)) => {
+            (PhysicalType::FIXED_LEN_BYTE_ARRAY, _) => {
                 let width = usize::try_from(chunk.column_descr().type_length()).ok()?;
-                (1..=16).contains(&width).then_some(Self::BigEndian(width))
+                match (width, data_type) {
+                    (1..=8, DataType::Decimal64(..)) => Some(Self::Digits64(width)),
+                    (1..=16, DataType::Decimal128(..)) => Some(Self::Digits128(width)),
+                    _ => None,
+                }
             }
             (PhysicalType::BYTE_ARRAY, DataType::Utf8View) => coded.then_some(Self::Codes),
             (

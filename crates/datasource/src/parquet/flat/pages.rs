@@ -202,7 +202,8 @@ impl Pages {
         *dictionary = match form {
             Form::Four => Dictionary::of_words::<u32>(&bytes, count, 4)?,
             Form::Eight => Dictionary::of_words::<u64>(&bytes, count, 8)?,
-            Form::BigEndian(width) => Dictionary::of_words::<i128>(&bytes, count, width)?,
+            Form::Digits64(width) => Dictionary::of_words::<i64>(&bytes, count, width)?,
+            Form::Digits128(width) => Dictionary::of_words::<i128>(&bytes, count, width)?,
             // The texts are views of the bytes: few of them are not to hold a long buffer.
             Form::Codes if bytes.len() < buffer.len() / 2 => {
                 Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?
@@ -279,7 +280,7 @@ fn values(page: &Bytes, from: usize, encoding: Encoding, form: Form) -> Result<V
         let width = match form {
             Form::Four => 4,
             Form::Eight => 8,
-            Form::BigEndian(width) => width,
+            Form::Digits64(width) | Form::Digits128(width) => width,
             Form::Codes => {
                 let message =
                     "a page of texts in a column of which the file says that all are codes";

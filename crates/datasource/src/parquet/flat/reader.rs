@@ -87,7 +87,11 @@ impl FlatReader {
                 let (values, nulls) = self.rows::<u64>(rows, places, buffers, pool)?;
                 self.array(values, nulls)
             }
-            Form::BigEndian(_) => {
+            Form::Digits64(_) => {
+                let (values, nulls) = self.rows::<i64>(rows, places, buffers, pool)?;
+                self.array(values, nulls)
+            }
+            Form::Digits128(_) => {
                 let (values, nulls) = self.rows::<i128>(rows, places, buffers, pool)?;
                 self.array(values, nulls)
             }
@@ -145,7 +149,7 @@ impl FlatReader {
         self.pick(places, start, &mut picked, pool)?;
         self.skip_to(start + rows, pool)?;
         let others = match self.form {
-            Form::Four | Form::Eight | Form::BigEndian(_) => Others::Any,
+            Form::Four | Form::Eight | Form::Digits64(_) | Form::Digits128(_) => Others::Any,
             Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
             Form::Codes => Others::Zero,
         };

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Date32Array, Decimal64Array, Decimal128Array, Float32Array, Float64Array,
-    Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, Date32Array, Decimal64Array, Decimal128Array, FixedSizeBinaryArray,
+    Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray,
+    TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::{concat, take};
-use arrow::datatypes::{Field, Schema as ArrowSchema};
+use arrow::datatypes::{Decimal64Type, Field, Schema as ArrowSchema};
 use esker_datatypes::Buffers;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
@@ -60,11 +61,30 @@ fn column(kind: usize, values: &[Option<u16>]) -> ArrayRef {
             let values = values.collect::<Decimal128Array>();
             Arc::new(values.with_precision_and_scale(precision, 2).unwrap())
         }
+        11..15 => {
+            let values = values.iter().map(|v| v.map(|v| i64::from(v) - 20));
+            let values = values.collect::<Decimal64Array>();
+            let precision = if kind == 14 { 18 } else { 3 };
+            Arc::new(values.with_precision_and_scale(precision, 2).unwrap())
+        }
         _ => {
             let texts = values.iter().map(|v| v.map(|v| format!("text number {v}")));
             Arc::new(texts.collect::<StringViewArray>())
         }
     }
+}
+
+/// The column as it is written: decimals of kinds from 11 on as numbers of a few bytes.
+fn stored(kind: usize, column: &ArrayRef) -> ArrayRef {
+    let width = match kind {
+        11..14 => kind - 10,
+        14 => 8,
+        _ => return Arc::clone(column),
+    };
+    let numbers = column.as_primitive::<Decimal64Type>().iter();
+    let bytes = numbers.map(|number| Some(number?.to_be_bytes()[8 - width..].to_vec()));
+    let bytes = FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, width as i32);
+    Arc::new(bytes.unwrap())
 }
 
 fn compressions() -> [Compression; 6] {
@@ -81,7 +101,7 @@ fn compressions() -> [Compression; 6] {
 /// All that the reader gives of the first column of a file, in portions; with a number only of
 /// those rows of a portion that it does not divide.
 fn read(
-    bytes: &[u8],
+    (bytes, data_type): (&[u8], &DataType),
     selected: &Selected,
     portions: &[usize],
     places: Option<u32>,
@@ -95,11 +115,10 @@ fn read(
         .load(&file, len, &footer, 0, &[0], &mut pool)
         .unwrap();
     let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
-    let data_type = footer.schema.field(0).data_type().clone();
-    let form = Form::of(chunk, &data_type, true).unwrap();
+    let form = Form::of(chunk, data_type, true).unwrap();
     let rows = footer.rows(0);
     let view = loaded.view(len);
-    let mut reader = FlatReader::open(chunk, view, (form, &data_type), rows, selected).unwrap();
+    let mut reader = FlatReader::open(chunk, view, (form, data_type), rows, selected).unwrap();
     let mut left = match selected {
         Selected::All => rows,
         Selected::Runs(runs) => runs.row_count(),
@@ -148,7 +167,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
         Just(WriterVersion::PARQUET_2_0)
     ];
     let all = (
-        0usize..11,
+        0usize..15,
         any::<bool>(),
         version,
         any::<(bool, bool)>(),
@@ -191,9 +210,10 @@ proptest! {
             .map(|value| if shape.nullable { value } else { value.or(Some(3)) })
             .collect();
         let array = column(shape.kind, &values);
-        let field = Field::new("c", array.data_type().clone(), shape.nullable);
+        let stored = stored(shape.kind, &array);
+        let field = Field::new("c", stored.data_type().clone(), shape.nullable);
         let schema = Arc::new(ArrowSchema::new(vec![field]));
-        let batch = RecordBatch::try_new(schema, vec![Arc::clone(&array)]).unwrap();
+        let batch = RecordBatch::try_new(schema, vec![stored]).unwrap();
         let mut properties = WriterProperties::builder()
             .set_writer_version(shape.version)
             .set_dictionary_enabled(shape.dictionary)
@@ -232,7 +252,7 @@ proptest! {
             None => (Selected::All, places),
             Some(selection) => (Selected::Runs(selection), places),
         };
-        let found = read(&bytes, &selected, &portions, places);
+        let found = read((&bytes, array.data_type()), &selected, &portions, places);
         let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
         let found = concat(&found).unwrap();
         if let Some(of) = places {

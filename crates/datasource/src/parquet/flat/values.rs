@@ -89,32 +89,61 @@ impl Word for u64 {
     }
 }
 
-impl Word for i128 {
-    const POISON: Self = Self::MAX / 3;
+/// Numbers with a sign, of as many bytes as the word or fewer, the highest first.
+macro_rules! big_endian {
+    ($word:ty, $vector:ident) => {
+        impl Word for $word {
+            const POISON: Self = Self::MAX / 3;
 
-    fn extend(out: &mut Vec<Self>, bytes: &[u8], width: usize) {
-        out.extend(bytes.chunks_exact(width).map(of_big_endian));
-    }
+            fn extend(out: &mut Vec<Self>, bytes: &[u8], width: usize) {
+                let start = out.len();
+                let words = bytes.windows(size_of::<Self>()).step_by(width);
+                let word = |word: &[u8]| word.first_chunk().copied().unwrap_or_default();
+                out.extend(
+                    words.map(|bytes| Self::from_be_bytes(word(bytes)) >> behind::<Self>(width)),
+                );
+                let rest = bytes.chunks_exact(width).skip(out.len() - start);
+                out.extend(rest.map(|bytes| of_bytes(bytes) as Self));
+            }
 
-    fn pick(out: &mut Vec<Self>, bytes: &[u8], width: usize, (places, base): (&[u32], usize)) {
-        out.extend(places.iter().map(|&place| {
-            let start = (place as usize).wrapping_sub(base).wrapping_mul(width);
-            let value = bytes.get(start..start.wrapping_add(width));
-            value.map_or(0, of_big_endian)
-        }));
-    }
+            fn pick(
+                out: &mut Vec<Self>,
+                bytes: &[u8],
+                width: usize,
+                (places, base): (&[u32], usize),
+            ) {
+                out.extend(places.iter().map(|&place| {
+                    let start = (place as usize).wrapping_sub(base).wrapping_mul(width);
+                    let bytes = bytes.get(start..).unwrap_or_default();
+                    match bytes.first_chunk() {
+                        Some(word) => Self::from_be_bytes(*word) >> behind::<Self>(width),
+                        None => bytes.get(..width).map_or(0, of_bytes) as Self,
+                    }
+                }));
+            }
 
-    fn of(words: &AnyWidth) -> &Vec<Self> {
-        &words.sixteen
-    }
+            fn of(words: &AnyWidth) -> &Vec<Self> {
+                &words.$vector
+            }
 
-    fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
-        &mut words.sixteen
-    }
+            fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
+                &mut words.$vector
+            }
 
-    fn of_code(code: u32) -> Self {
-        code.into()
-    }
+            fn of_code(code: u32) -> Self {
+                code.into()
+            }
+        }
+    };
+}
+
+big_endian!(i64, digits_64);
+big_endian!(i128, digits_128);
+
+/// How many bits of a word that begins with a number are behind the number.
+#[inline]
+fn behind<T>(width: usize) -> usize {
+    8 * size_of::<T>().saturating_sub(width)
 }
 
 /// The bytes of a value, at a place counted from `base` on; zeros if it is not there.
@@ -127,7 +156,7 @@ fn value_at<const N: usize>(bytes: &[u8], place: u32, base: usize) -> [u8; N] {
 
 /// A number of up to 16 bytes with a sign, the highest first.
 #[inline]
-fn of_big_endian(bytes: &[u8]) -> i128 {
+fn of_bytes(bytes: &[u8]) -> i128 {
     let sign = bytes.first().map_or(0, |&first| first.cast_signed() >> 7);
     let start = i128::from(sign);
     bytes
@@ -152,7 +181,8 @@ pub(super) struct Scratch {
 pub(super) struct AnyWidth {
     four: Vec<u32>,
     eight: Vec<u64>,
-    sixteen: Vec<i128>,
+    digits_64: Vec<i64>,
+    digits_128: Vec<i128>,
 }
 
 impl AnyWidth {
@@ -160,7 +190,8 @@ impl AnyWidth {
     fn recycle(self, buffers: &mut Buffers) {
         buffers.give(self.four);
         buffers.give(self.eight);
-        buffers.give(self.sixteen);
+        buffers.give(self.digits_64);
+        buffers.give(self.digits_128);
     }
 }
 

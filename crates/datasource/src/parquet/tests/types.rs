@@ -8,8 +8,13 @@ use arrow::array::{
     StructArray, Time64MicrosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray,
     UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int8Type};
+use parquet::basic::Encoding;
+use parquet::data_type::{FixedLenByteArray, FixedLenByteArrayType};
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 use super::{conforms, file, small_groups, table};
 use crate::ParquetOptions;
@@ -68,7 +73,7 @@ fn numbers() {
 }
 
 fn half(value: f32) -> <arrow::datatypes::Float16Type as arrow::array::ArrowPrimitiveType>::Native {
-    let array = arrow::compute::cast(&Float32Array::from(vec![value]), &DataType::Float16);
+    let array = cast(&Float32Array::from(vec![value]), &DataType::Float16);
     let array = array.unwrap();
     arrow::array::AsArray::as_primitive::<arrow::datatypes::Float16Type>(&array).value(0)
 }
@@ -79,6 +84,65 @@ fn decimals_are_as_wide_as_they_are_stored() {
     check(decimals(10, 2), "Decimal64(10, 2)");
     check(decimals(18, 0), "Decimal64(18, 0)");
     check(decimals(19, 2), "Decimal128(19, 2)");
+}
+
+/// What arrow-rs writes as integers others write as bytes, in as few as the digits take or in 16.
+#[test]
+fn decimals_in_bytes_are_as_wide_as_their_digits() {
+    let digits = [-999_999_999_999_999i128, 5, -1, 0, 999_999_999_999_999];
+    let check = |width: usize, precision: u8, encoding: Encoding, shown: &str| {
+        let least = 10i128.pow(precision.into()) - 1;
+        let digits = digits.map(|digits| digits.clamp(-least, least));
+        let schema = format!(
+            "message m {{ required fixed_len_byte_array({width}) x (DECIMAL({precision}, 2)); }}"
+        );
+        let schema = Arc::new(parse_message_type(&schema).unwrap());
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(encoding == Encoding::RLE_DICTIONARY);
+        let properties = Arc::new(match encoding {
+            Encoding::RLE_DICTIONARY => properties.build(),
+            encoding => properties.set_encoding(encoding).build(),
+        });
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let values = digits.map(|digits| {
+            let bytes = digits.to_be_bytes();
+            FixedLenByteArray::from(bytes[bytes.len() - width..].to_vec())
+        });
+        let typed = column.typed::<FixedLenByteArrayType>();
+        typed.write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        let bytes = writer.into_inner().unwrap();
+        let want = Decimal128Array::from(digits.to_vec());
+        let want: ArrayRef = Arc::new(want.with_precision_and_scale(precision, 2).unwrap());
+        let batch = RecordBatch::try_from_iter([("x", Arc::clone(&want))]).unwrap();
+        let source = table(&bytes, ParquetOptions::default());
+        let schema = esker_logical_plan::TableSource::schema(&source);
+        assert_eq!(schema.field(0).unwrap().data_type().to_string(), shown);
+        let statistics = esker_logical_plan::TableSource::properties(&source).statistics;
+        let known = &statistics.columns[0];
+        let bounds = [&known.min, &known.max].map(|bound| {
+            let bound = bound.as_ref().unwrap().as_array();
+            cast(bound, want.data_type()).unwrap()
+        });
+        assert_eq!(bounds, [want.slice(0, 1), want.slice(4, 1)]);
+        conforms(&[batch], &bytes, ParquetOptions::default());
+    };
+    // The reader of our own, and that of the crate.
+    for encoding in [
+        Encoding::PLAIN,
+        Encoding::RLE_DICTIONARY,
+        Encoding::DELTA_BYTE_ARRAY,
+    ] {
+        check(2, 4, encoding, "Decimal64(4, 2)");
+        check(7, 15, encoding, "Decimal64(15, 2)");
+        check(8, 18, encoding, "Decimal64(18, 2)");
+        check(9, 18, encoding, "Decimal128(18, 2)");
+        check(16, 15, encoding, "Decimal128(15, 2)");
+        check(16, 38, encoding, "Decimal128(38, 2)");
+    }
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Comparisons: literals to the right, casts away from columns.
 
-use esker_datatypes::{DataType, ScalarValue, Schema, literal_as};
+use esker_datatypes::{
+    DataType, ScalarValue, Schema, as_decimal_parts, decimal_parts, is_decimal, literal_as,
+};
 use esker_logical_expr::tree::{Child, Transformed};
-use esker_logical_expr::{Binary, BinaryOp, Expr, ExprChild, InList, UnaryOp};
+use esker_logical_expr::{
+    Between, Binary, BinaryOp, Expr, ExprChild, InList, UnaryOp, evaluate_constant,
+};
 
 use super::logic::{as_truth, never_null, truth};
 
@@ -11,6 +15,7 @@ pub(super) fn simplify(node: Expr, schema: &Schema) -> Transformed<Expr> {
     match node {
         Expr::Binary(binary) if binary.op.as_compare().is_some() => compare(binary, schema),
         Expr::InList(list) => in_list(list, schema),
+        Expr::Between(between) => self::between(between, schema),
         other => Transformed::no(other),
     }
 }
@@ -99,6 +104,23 @@ fn in_list(list: InList, schema: &Schema) -> Transformed<Expr> {
     }
 }
 
+fn between(between: Between, schema: &Schema) -> Transformed<Expr> {
+    let bounds = [between.low.clone(), between.high.clone()];
+    let simpler = without_cast(&between.expr, &bounds, schema).and_then(|(expr, bounds)| {
+        let [low, high] = bounds.try_into().ok()?;
+        Some(Between {
+            expr,
+            low,
+            high,
+            negated: between.negated,
+        })
+    });
+    match simpler {
+        Some(simpler) => Transformed::yes(Expr::Between(simpler)),
+        None => Transformed::no(Expr::Between(between)),
+    }
+}
+
 /// `CAST(#x AS wider)` beside literals as `#x` beside the same values in the column's own type, if
 /// the cast keeps all values and their order, and that type has the values exactly.
 fn without_cast(
@@ -122,6 +144,11 @@ fn without_cast(
 /// Whether each value of a number type is another value of the second, in the same order.
 fn widens(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
+    if let Some((precision, scale)) = decimal_parts(to) {
+        let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+        return as_decimal_parts(from)
+            .is_some_and(|(p, s)| s <= scale && whole(p, s) <= whole(precision, scale));
+    }
     match from {
         T::Int8 => matches!(to, T::Int16 | T::Int32 | T::Int64 | T::Float32 | T::Float64),
         T::Int16 => matches!(to, T::Int32 | T::Int64 | T::Float32 | T::Float64),
@@ -151,6 +178,13 @@ fn widens(from: &DataType, to: &DataType) -> bool {
 fn narrowed(value: &ScalarValue, to: &DataType) -> Option<ScalarValue> {
     if value.is_null() {
         return Some(ScalarValue::null(to));
+    }
+    if is_decimal(value.data_type()) {
+        let to_own = Expr::Literal(value.clone()).try_cast(to.clone());
+        let narrow = evaluate_constant(&to_own).ok()?;
+        let back = Expr::Literal(narrow.clone()).try_cast(value.data_type().clone());
+        let same = evaluate_constant(&back.eq(Expr::Literal(value.clone()))).ok()?;
+        return (same.as_bool() == Some(true)).then_some(narrow);
     }
     let Some(float) = value.as_f64() else {
         return literal_as(value, to);

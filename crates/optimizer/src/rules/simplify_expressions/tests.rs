@@ -1,11 +1,14 @@
 //! Expressions before and after, and golden plans of `simplify_expressions`.
 
+use std::collections::HashMap;
+
 use esker_datatypes::{DataType, Field, ScalarValue, Schema};
 use esker_logical_expr::test_util::fail_on;
-use esker_logical_expr::{Expr, col, lit, when};
-use esker_logical_plan::{FilterPushdown, JoinType, Sort};
+use esker_logical_expr::{Expr, col, lit, substitute, when};
+use esker_logical_plan::{FilterPushdown, JoinType, PlanNode, Sort};
 
 use super::*;
+use crate::Analyzer;
 use crate::test_util::{apply, filter, join, project, random, scan, scan_of, side, sort};
 
 /// The text of an expression over the test table after the rule.
@@ -188,6 +191,103 @@ fn casts_of_every_number_type() {
             assert_eq!(!keeps_cast, lossless, "{own} -> {to}: {text}");
         }
     }
+}
+
+/// Wider decimals beside columns of narrower ones, and of integers: where the cast goes, the answer
+/// is the same for every value.
+#[test]
+fn casts_to_decimals() {
+    use DataType as T;
+    let digits = |digits: i128, to: &DataType| {
+        let wide = lit(ScalarValue::decimal(digits, 38, 3).unwrap());
+        evaluate_constant(&wide.try_cast(to.clone())).unwrap()
+    };
+    let own = [
+        T::Decimal32(5, 2),
+        T::Decimal64(5, 2),
+        T::Decimal64(15, 2),
+        T::Decimal128(5, 0),
+        T::Int16,
+        T::UInt8,
+    ];
+    let wider = [
+        T::Decimal128(15, 2),
+        T::Decimal128(20, 3),
+        T::Decimal64(9, 4),
+        T::Decimal256(40, 3),
+        T::Decimal128(4, 2),
+    ];
+    // In thousandths: exact in all types, in some, or in none.
+    let literals = [
+        0,
+        7_000,
+        -7_000,
+        500,
+        60,
+        55,
+        -55,
+        99_999_999,
+        i128::from(u32::MAX),
+    ];
+    let (mut gone, mut kept) = (0, 0);
+    for (own, to) in own
+        .iter()
+        .flat_map(|own| wider.iter().map(move |to| (own, to)))
+    {
+        for literal in literals {
+            let bound = digits(literal, to);
+            if bound.is_null() {
+                continue;
+            }
+            let column = || col("x").cast(to.clone());
+            let bound = || lit(bound.clone());
+            let tests = [
+                column().lt(bound()),
+                column().eq(bound()),
+                column().between(bound(), bound()),
+                column().is_in([bound(), lit(digits(1_000, to))]),
+            ];
+            for test in tests {
+                let schema = Schema::new(vec![Field::new("x", own.clone(), true)]);
+                let source = scan_of("t", schema, |_| FilterPushdown::Unsupported);
+                let LogicalPlan::Filter(plain) = Analyzer::analyze(filter(source, test)).unwrap()
+                else {
+                    panic!("a filter stays one");
+                };
+                let id = plain.schema().field(0).unwrap().id();
+                let simple = simplify(plain.predicate().clone(), plain.schema())
+                    .unwrap()
+                    .data;
+                match simple.to_string().contains("CAST") {
+                    true => kept += 1,
+                    false => gone += 1,
+                }
+                for value in literals.map(|value| digits(value, own)) {
+                    let values = HashMap::from([(id, lit(value))]);
+                    let answer = |expr: &Expr| {
+                        let expr = substitute(expr.clone(), &values).unwrap().data;
+                        evaluate_constant(&expr).ok().map(|answer| answer.as_bool())
+                    };
+                    let before = answer(plain.predicate());
+                    if before.is_some() {
+                        assert_eq!(
+                            answer(&simple),
+                            before,
+                            "{} of {values:?}",
+                            plain.predicate()
+                        );
+                    }
+                }
+            }
+        }
+    }
+    assert!(gone > 100 && kept > 100, "{gone} gone, {kept} kept");
+    check(
+        col("d")
+            .cast(T::Decimal128(12, 2))
+            .lt(lit(digits(2_000, &T::Decimal128(12, 2)))),
+        "#d < 2",
+    );
 }
 
 #[test]
