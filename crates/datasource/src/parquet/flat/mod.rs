@@ -40,6 +40,16 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// How many bytes a value has; `None` for texts.
+    fn width(self) -> Option<usize> {
+        match self {
+            Self::Four => Some(4),
+            Self::Eight => Some(8),
+            Self::Digits64(width) | Self::Digits128(width) => Some(width),
+            Self::Codes => None,
+        }
+    }
+
     /// How a chunk is decoded to a type, if this reader can. `coded` says that all its values are
     /// codes into a dictionary of texts, and are to stay that.
     pub(super) fn of(

@@ -199,19 +199,17 @@ impl Pages {
         }
         let (buffer, bytes) = self.decompress(page, 0, pool)?;
         let count = count as usize;
-        *dictionary = match form {
-            Form::Four => Dictionary::of_words::<u32>(&bytes, count, 4)?,
-            Form::Eight => Dictionary::of_words::<u64>(&bytes, count, 8)?,
-            Form::Digits64(width) => Dictionary::of_words::<i64>(&bytes, count, width)?,
-            Form::Digits128(width) => Dictionary::of_words::<i128>(&bytes, count, width)?,
+        *dictionary = match form.width() {
+            Some(width) => Dictionary::of_words((buffer, bytes), count, width)?,
             // The texts are views of the bytes: few of them are not to hold a long buffer.
-            Form::Codes if bytes.len() < buffer.len() / 2 => {
-                Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?
+            None if bytes.len() < buffer.len() / 2 => {
+                let texts = Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?;
+                drop(bytes);
+                pool.give(buffer);
+                texts
             }
-            Form::Codes => Dictionary::of_texts(bytes.clone(), count)?,
+            None => Dictionary::of_texts(bytes, count)?,
         };
-        drop(bytes);
-        pool.give(buffer);
         Ok(())
     }
 
@@ -277,16 +275,9 @@ fn values(page: &Bytes, from: usize, encoding: Encoding, form: Form) -> Result<V
     }
     let bytes = page.slice(from..);
     if encoding == Encoding::PLAIN {
-        let width = match form {
-            Form::Four => 4,
-            Form::Eight => 8,
-            Form::Digits64(width) | Form::Digits128(width) => width,
-            Form::Codes => {
-                let message =
-                    "a page of texts in a column of which the file says that all are codes";
-                return Err(Error::data(message));
-            }
-        };
+        let width = form.width().ok_or_else(|| {
+            Error::data("a page of texts in a column of which the file says that all are codes")
+        })?;
         return Ok(Values::Plain {
             bytes,
             at: 0,

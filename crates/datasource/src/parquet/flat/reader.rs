@@ -359,7 +359,7 @@ impl FlatReader {
     pub(in crate::parquet) fn recycle(mut self, buffers: &mut Buffers, pool: &mut Pool) {
         self.finish_page(pool);
         self.scratch.recycle(buffers);
-        self.dictionary.recycle(buffers);
+        self.dictionary.recycle(pool);
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use esker_datatypes::{Buffers, Error, Result};
 
 use super::codes::Codes;
+use crate::parquet::chunks::Pool;
 
 /// The bits of a value of fixed width.
 pub(super) trait Word: ArrowNativeType {
@@ -20,9 +21,6 @@ pub(super) trait Word: ArrowNativeType {
 
     /// Appends those at these places, counted from `base` on; 0 for one that is not there.
     fn pick(out: &mut Vec<Self>, bytes: &[u8], width: usize, places: (&[u32], usize));
-
-    /// The vector of this width.
-    fn of(words: &AnyWidth) -> &Vec<Self>;
 
     /// The vector of this width, to be changed.
     fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self>;
@@ -45,10 +43,6 @@ impl Word for u32 {
                 .iter()
                 .map(|&place| Self::from_le_bytes(value_at(bytes, place, base))),
         );
-    }
-
-    fn of(words: &AnyWidth) -> &Vec<Self> {
-        &words.four
     }
 
     fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
@@ -74,10 +68,6 @@ impl Word for u64 {
                 .iter()
                 .map(|&place| Self::from_le_bytes(value_at(bytes, place, base))),
         );
-    }
-
-    fn of(words: &AnyWidth) -> &Vec<Self> {
-        &words.eight
     }
 
     fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
@@ -120,10 +110,6 @@ macro_rules! big_endian {
                         None => bytes.get(..width).map_or(0, of_bytes) as Self,
                     }
                 }));
-            }
-
-            fn of(words: &AnyWidth) -> &Vec<Self> {
-                &words.$vector
             }
 
             fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
@@ -209,26 +195,40 @@ impl Scratch {
 pub(super) enum Dictionary {
     /// Not read, or not there.
     None,
-    /// Values of one width; none of the others.
-    Words(AnyWidth),
+    /// Values of some bytes each, as the page has them.
+    Words {
+        /// What the page is in, to be given back.
+        buffer: Bytes,
+        bytes: Bytes,
+        count: usize,
+        width: usize,
+    },
     Texts(ArrayRef),
 }
 
 impl Dictionary {
-    /// A dictionary of values of one width.
+    /// A dictionary of values of so many bytes each, in a page in a buffer.
     ///
     /// # Errors
     /// `Data` when there are fewer bytes than values.
-    pub(super) fn of_words<T: Word>(bytes: &[u8], count: usize, width: usize) -> Result<Self> {
-        let length = count.checked_mul(width);
-        let bytes = length.and_then(|length| bytes.get(..length));
-        let bytes = bytes
-            .ok_or_else(|| Error::data(format!("a dictionary of {count} values ends too early")))?;
-        let mut words = AnyWidth::default();
-        let values = T::of_mut(&mut words);
-        values.reserve_exact(count);
-        T::extend(values, bytes, width);
-        Ok(Self::Words(words))
+    pub(super) fn of_words(
+        (buffer, bytes): (Bytes, Bytes),
+        count: usize,
+        width: usize,
+    ) -> Result<Self> {
+        if count
+            .checked_mul(width)
+            .is_none_or(|length| length > bytes.len())
+        {
+            let message = format!("a dictionary of {count} values ends too early");
+            return Err(Error::data(message));
+        }
+        Ok(Self::Words {
+            buffer,
+            bytes,
+            count,
+            width,
+        })
     }
 
     /// A dictionary of texts, as views of the page.
@@ -263,29 +263,55 @@ impl Dictionary {
     pub(super) fn texts(&self) -> ArrayRef {
         match self {
             Self::Texts(texts) => Arc::clone(texts),
-            Self::None | Self::Words(_) => Arc::new(StringViewBuilder::new().finish()),
+            Self::None | Self::Words { .. } => Arc::new(StringViewBuilder::new().finish()),
         }
     }
 
-    /// The values of this width; none of another dictionary.
-    fn values<T: Word>(&self) -> &[T] {
+    /// Appends the values that codes stand for.
+    ///
+    /// # Errors
+    /// `Data` for codes of nothing.
+    #[inline]
+    fn look_up<T: Word>(&self, codes: &[u32], out: &mut Vec<T>) -> Result<()> {
+        // All at once, so that the loop below has no way out and need not look.
+        let most = codes.iter().fold(0, |most, &code| most.max(code));
         match self {
-            Self::Words(words) => T::of(words),
-            Self::None | Self::Texts(_) => &[],
+            Self::Words {
+                bytes,
+                count,
+                width,
+                ..
+            } if (most as usize) < *count => T::pick(out, bytes, *width, (codes, 0)),
+            _ if codes.is_empty() => {}
+            Self::Words { count, .. } => return Err(astray(most, *count)),
+            Self::None | Self::Texts(_) => return Err(astray(most, 0)),
         }
+        Ok(())
+    }
+
+    /// Appends the value that a code stands for, so often.
+    fn repeat<T: Word>(&self, code: u32, count: usize, out: &mut Vec<T>) -> Result<()> {
+        let end = out.len() + count;
+        self.look_up(&[code], out)?;
+        let value = out.last().copied().unwrap_or_default();
+        out.resize(end, value);
+        Ok(())
     }
 
     pub(super) fn is_texts(&self) -> bool {
         match self {
             Self::Texts(_) => true,
-            Self::None | Self::Words(_) => false,
+            Self::None | Self::Words { .. } => false,
         }
     }
 
-    /// Gives the buffers back.
-    pub(super) fn recycle(self, buffers: &mut Buffers) {
+    /// Gives the buffer back.
+    pub(super) fn recycle(self, pool: &mut Pool) {
         match self {
-            Self::Words(words) => words.recycle(buffers),
+            Self::Words { buffer, bytes, .. } => {
+                drop(bytes);
+                pool.give(buffer);
+            }
             Self::None | Self::Texts(_) => {}
         }
     }
@@ -331,14 +357,12 @@ impl Values {
                         Ok(())
                     })?
                 } else {
-                    let values = dictionary.values();
-                    let look_up = |codes: &[u32], out: &mut Vec<T>| look_up(values, codes, out);
-                    codes.read(count, out, look_up, |code, count, out| {
-                        let value = values.get(code as usize);
-                        let value = value.ok_or_else(|| astray(code, values.len()))?;
-                        out.resize(out.len() + count, *value);
-                        Ok(())
-                    })?
+                    codes.read(
+                        count,
+                        out,
+                        |codes, out| dictionary.look_up(codes, out),
+                        |code, count, out| dictionary.repeat(code, count, out),
+                    )?
                 };
                 if found < count {
                     return Err(early());
@@ -378,7 +402,7 @@ impl Values {
                     out.extend(codes.iter().map(|&code| T::of_code(code)));
                     return Ok(());
                 }
-                look_up(dictionary.values(), codes, out)
+                dictionary.look_up(codes, out)
             }
         }
     }
@@ -403,19 +427,6 @@ impl Values {
         }
         Ok(())
     }
-}
-
-/// Appends the values that codes stand for.
-#[inline]
-fn look_up<T: Copy + Default>(values: &[T], codes: &[u32], out: &mut Vec<T>) -> Result<()> {
-    // All at once, so that the loop below has no way out and need not look.
-    let most = codes.iter().fold(0, |most, &code| most.max(code));
-    if most as usize >= values.len() && !codes.is_empty() {
-        return Err(astray(most, values.len()));
-    }
-    let value = |&code: &u32| values.get(code as usize).copied().unwrap_or_default();
-    out.extend(codes.iter().map(value));
-    Ok(())
 }
 
 /// A code that stands for nothing.
