@@ -13,6 +13,7 @@ use esker_datatypes::{Buffers, Column, DataType, Result, Selection};
 
 use super::dense::span_of_chunks;
 use super::{JoinKeys, KeyChunk};
+use crate::bits::{self, Target};
 use crate::hash::fold;
 use crate::hash_table::direct::Span;
 use crate::hash_table::layout::{Kind, Place};
@@ -170,26 +171,44 @@ impl KeySet {
     ) -> Result<()> {
         let layout = &self.keys.hashing.layout;
         let keys = Keys::new(layout, &[column], selection, buffers)?;
-        let (words, nulls) = (keys.words(), keys.nulls().is_some());
-        let mut at = 0;
-        let mut next = || {
-            at += 1;
-            at - 1
-        };
-        let valid = |row: usize| !(nulls && keys.is_null(row));
         match self.by {
-            Bits::Place => selection.retain(|_| {
-                let row = next();
-                self.is_set(words[row].wrapping_sub(self.first)) && valid(row)
-            }),
-            Bits::Hash(_) => selection.retain(|_| {
-                let row = next();
-                self.has(words[row]) && valid(row)
-            }),
+            Bits::Place => {
+                let test = |word: u64| self.is_set(word.wrapping_sub(self.first));
+                narrow_to(&keys, selection, test, buffers);
+            }
+            Bits::Hash(_) => narrow_to(&keys, selection, |word| self.has(word), buffers),
         }
         keys.recycle(buffers);
         Ok(())
     }
+}
+
+/// Keeps the selected rows whose key passes the test and is not null.
+#[inline]
+fn narrow_to(
+    keys: &Keys,
+    selection: &mut Selection,
+    test: impl Fn(u64) -> bool,
+    buffers: &mut Buffers,
+) {
+    let (words, nulls) = (keys.words(), keys.nulls());
+    if !selection.is_all() {
+        let mut keys = words.iter().enumerate();
+        selection.retain(|_| {
+            let key = keys.next();
+            key.is_some_and(|(row, &word)| {
+                test(word) && !nulls.is_some_and(|nulls| bits::is_set(nulls, row))
+            })
+        });
+        return;
+    }
+    let mut there = buffers.take(bits::word_count(words.len()));
+    Target::Mask(&mut there).each(words, false, test);
+    for (there, null) in there.iter_mut().zip(nulls.unwrap_or_default()) {
+        *there &= !null;
+    }
+    bits::narrow(selection, &there);
+    buffers.give(there);
 }
 
 // Odd constants without pattern.
