@@ -274,23 +274,25 @@ fn divisor(on: &[(Expr, Expr)], left: &Estimate, right: &Estimate, columns: &Col
 
 /// Of how many values pairs of keys are, each with the share of its values that is left.
 ///
-/// Keys of one table on each side are of at most as many as the smaller table has rows: it may be
-/// that all of them together are its key.
+/// The keys of a side that are of one table are of at most as many as it has rows: it may be that
+/// all of them together are its key.
 pub(crate) fn values_of(
     keys: impl Iterator<Item = ((ColumnFacts, f64), (ColumnFacts, f64))>,
 ) -> f64 {
-    let (mut product, mut most): (f64, f64) = (1.0, 1.0);
-    let mut sources = None;
+    let mut product: f64 = 1.0;
+    let mut sides = [None, None];
     for (left, right) in keys {
-        let of = (left.0.source, right.0.source);
-        most = match sources {
-            Some(other) if other != of => f64::INFINITY,
-            Some(_) | None => most.max(left.0.rows.min(right.0.rows)),
-        };
-        sources = sources.or(Some(of));
+        for (side, key) in sides.iter_mut().zip([left.0, right.0]) {
+            *side = Some(match side {
+                None => (key.source, key.rows),
+                Some((source, rows)) if *source == key.source => (*source, *rows),
+                Some((source, _)) => (*source, f64::INFINITY),
+            });
+        }
         product *= domain(left, right);
     }
-    product.min(most)
+    let rows = sides.iter().flatten().map(|(_, rows)| *rows);
+    product.min(rows.fold(f64::INFINITY, f64::min).max(1.0))
 }
 
 /// The share of left rows that have a partner on the right.
@@ -423,7 +425,13 @@ mod tests {
         // Both together are the key.
         let lines = keyed("l", 6000, 200);
         let parts = keyed("p", 800, 200);
-        assert_eq!(of(lines, parts, &[("lb", "pb"), ("lk", "pk")]), 6000.0);
+        let on = [("lb", "pb"), ("lk", "pk")];
+        assert_eq!(of(lines.clone(), parts.clone(), &on), 6000.0);
+        // And so they are where one of them is a column of another table that is equal to it.
+        let kinds = keyed("k", 200, 25);
+        let parts = joined_on(parts, kinds, &[("pb", "ka")]);
+        let on = [("lb", "ka"), ("lk", "pk")];
+        assert_eq!(of(lines, parts, &on), 800.0);
     }
 
     #[test]
