@@ -153,6 +153,11 @@ impl PhysicalPlan {
         &self.filtered
     }
 
+    /// Whether a column is one of a scan, as far as is known.
+    pub(crate) fn has_lineage(&self) -> bool {
+        self.lineage.iter().any(Option::is_some)
+    }
+
     /// The column of a scan that a column is, if rows of it can be dropped there unnoticed.
     pub(crate) fn scan_column(&self, column: usize) -> Option<&ScanColumn> {
         self.lineage.get(column)?.as_ref()

@@ -32,6 +32,7 @@ use crate::operators::{
     UnnestExec,
 };
 use crate::plan::{Lineage, PhysicalPlan, Role};
+use bounds::Bounds;
 use shared::SharedPlans;
 
 /// Makes operators of somebody's own [extension nodes](esker_logical_plan::ExtensionNode).
@@ -109,11 +110,12 @@ impl Planner {
     pub fn plan(&self, plan: &LogicalPlan) -> Result<PhysicalPlan> {
         let mut next_id = 0;
         let mut shared = SharedPlans::default();
+        let bounds = Bounds::default();
         tree::fold_into(plan, |node, inputs| {
             let planned = sorted::check_claims(node, inputs, &mut next_id).and_then(|inputs| {
                 let id = next_id;
                 next_id += 1;
-                self.plan_node(node, id, inputs, &mut shared)
+                self.plan_node(node, id, inputs, (&mut shared, &bounds))
             });
             planned.map_err(|error| match node.origin() {
                 Some(origin) => origin.annotate(error),
@@ -127,7 +129,7 @@ impl Planner {
         node: &LogicalPlan,
         id: u32,
         inputs: Vec<PhysicalPlan>,
-        shared: &mut SharedPlans,
+        (shared, bounds): (&mut SharedPlans, &Bounds),
     ) -> Result<PhysicalPlan> {
         let schema = Arc::clone(node.schema());
         let mut lineage = Lineage::default();
@@ -140,22 +142,22 @@ impl Planner {
                 ("ScanExec", details, Role::Source(Arc::new(source)))
             }
             LogicalPlan::Filter(filter) => {
-                lineage = lineage::of_filter(filter, &inputs)?;
+                lineage = lineage::of_filter(filter, &inputs, bounds)?;
                 self.filter(filter, &inputs)?
             }
             LogicalPlan::Projection(projection) => {
-                lineage = lineage::of_projection(projection, &inputs)?;
+                lineage = lineage::of_projection(projection, &inputs, bounds)?;
                 self.projection(projection, &inputs)?
             }
             LogicalPlan::Aggregate(node) => {
-                lineage = lineage::of_aggregate(node, &inputs)?;
+                lineage = lineage::of_aggregate(node, &inputs, bounds)?;
                 aggregate::aggregate(self, node, input_schema(&inputs)?)?
             }
             LogicalPlan::Distinct(node) => {
                 lineage = lineage::of_distinct(node, &inputs);
                 aggregate::distinct(self, node, input_schema(&inputs)?)?
             }
-            LogicalPlan::Join(join) => return self.join(join, id, inputs),
+            LogicalPlan::Join(join) => return self.join(join, id, inputs, bounds),
             LogicalPlan::Sort(sort) => {
                 sort::sort(sort, &inputs, self.batch_size, self.runtime_filters)?
             }

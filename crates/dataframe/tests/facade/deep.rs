@@ -135,6 +135,19 @@ fn deep_chains_of_computed_columns() {
     let steps =
         |df: &DataFrame| (0..PLAN).fold(df.clone(), |df, _| df.with_column("a", col("a") + 1));
     check(steps, &["10000,true", "10001,false", "10002,NULL"]);
+    // Of columns that are used more than once, none is computed in the next.
+    let twice = |df: &DataFrame| {
+        let next = || col("a") + col("a") - col("a");
+        (0..PLAN / 10).fold(df.clone(), |df, _| df.with_column("a", next()))
+    };
+    check(twice, &["0,true", "1,false", "2,NULL"]);
+    let sums = |df: &DataFrame| {
+        let sum = || [col("a").sum().alias("a")];
+        let sums = (0..PLAN / 50).fold(df.clone(), |df, _| df.group_by(["b"]).agg(sum()));
+        let few = df.filter(col("b")).select(["b"]);
+        sums.join(&few, Join::semi().on(["b"])).select(["a", "b"])
+    };
+    check(sums, &["0,true"]);
     let renames = |df: &DataFrame| {
         (0..PLAN).fold(df.clone(), |df, i| match i % 2 {
             0 => df.rename([("a", "z")]),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
+    ArrayRef, Decimal128Array, Float64Array, Int8Array, Int64Array, RecordBatch, StringViewArray,
 };
 use esker_dataframe::FileSet;
 use esker_dataframe::prelude::*;
@@ -246,6 +246,113 @@ fn joins_leave_row_groups_out() {
         let (some, text) = pruned(true, of);
         let filters = format!("; filters probe={filtered}");
         assert!(some != "0" && text.contains(&filters), "{text}");
+    }
+}
+
+/// Rows may be dropped below sums where what is known of the scans proves that these fit: by the
+/// number of rows, which a join further down makes unknown, and by the values.
+#[test]
+fn joins_filter_below_sums_that_fit() {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values((0..60).map(|row| row / 2)));
+    let small: ArrayRef = Arc::new(Int8Array::from_iter_values((0..60).map(|row| row - 30)));
+    let rows = batch([("id", Arc::clone(&ids)), ("small", small)]);
+    let few: ArrayRef = Arc::new(Int64Array::from(vec![3, 17]));
+    let few = batch([("id", few)]);
+    let others = batch([("id", ids)]);
+    type Query = fn(DataFrame, DataFrame) -> DataFrame;
+    let queries: [(Query, bool); 12] = [
+        (|t, _| t.group_by(["id"]).agg([col("small").sum()]), true),
+        (|t, _| t.group_by(["id"]).agg([col("small").mean()]), true),
+        // Of Int64 nothing but the type is known here.
+        (
+            |t, _| t.group_by(["id"]).agg([col("id").sum().alias("ids")]),
+            false,
+        ),
+        (
+            |t, _| t.group_by(["id"]).agg([col("id").mean().alias("ids")]),
+            true,
+        ),
+        (
+            |t, o| {
+                t.join(&o, Join::semi().on(["id"]))
+                    .group_by(["id"])
+                    .agg([col("small").sum()])
+            },
+            true,
+        ),
+        // Nobody knows how many rows these have.
+        (
+            |t, o| {
+                t.join(&o, Join::inner().on(["id"]))
+                    .group_by(["id"])
+                    .agg([col("small").sum()])
+            },
+            false,
+        ),
+        (
+            |t, o| {
+                t.join(&o, Join::left().on(["id"]))
+                    .group_by(["id"])
+                    .agg([col("small").sum()])
+            },
+            false,
+        ),
+        // Sums of sums.
+        (
+            |t, _| {
+                let sums = t
+                    .group_by(["id", "small"])
+                    .agg([col("small").sum().alias("sum")]);
+                sums.group_by(["id"]).agg([col("sum").sum().alias("all")])
+            },
+            true,
+        ),
+        (
+            |t, _| {
+                let sums = t.group_by(["id"]).agg([col("small").sum().alias("sum")]);
+                sums.select([col("id"), col("sum") * 1_000_000_000i64])
+            },
+            true,
+        ),
+        (
+            |t, _| {
+                let sums = t.group_by(["id"]).agg([col("small").sum().alias("sum")]);
+                sums.select([col("id"), col("sum") * (1i64 << 52)])
+            },
+            false,
+        ),
+        (
+            |t, _| {
+                let wide = col("small").cast(DataType::Int64) * (1i64 << 40);
+                t.group_by(["id"]).agg([wide.sum().alias("wide")])
+            },
+            true,
+        ),
+        (
+            |t, _| {
+                let wide = col("small").cast(DataType::Int64) * (1i64 << 51);
+                t.group_by(["id"]).agg([wide.sum().alias("wide")])
+            },
+            false,
+        ),
+    ];
+    for (at, (query, fits)) in queries.into_iter().enumerate() {
+        let run = |filters: bool, optimizer: bool| {
+            let builder = ExecutionContext::builder().threads(2).optimizer(optimizer);
+            let ctx = builder.runtime_filters(filters).build().unwrap();
+            let frame = |batch: &RecordBatch| ctx.from_batches([batch.clone()]).unwrap();
+            let grouped = query(frame(&rows), frame(&others));
+            grouped.join(&frame(&few), Join::semi().on(["id"]))
+        };
+        let plain = run(false, false);
+        let text = run(true, false).explain_analyze().unwrap().to_string();
+        let mut joins = text.lines().filter(|line| line.contains("HashJoinExec"));
+        let filters = joins.next().unwrap().contains("filters probe");
+        assert_eq!(filters, fits, "{at}: {text}");
+        for optimizer in [true, false] {
+            let found = run(true, optimizer);
+            assert_eq!(row_set(&found), row_set(&plain), "{at}: {found:?}");
+        }
     }
 }
 

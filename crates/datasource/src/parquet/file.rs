@@ -20,7 +20,7 @@ pub(super) struct ParquetFile {
 }
 
 /// Where the bytes are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Contents {
     /// In the file at the path, as it was then.
     AtPath(Stamp),
@@ -58,6 +58,19 @@ impl ParquetFile {
             path,
             footer: Arc::new(footer),
             contents: Contents::Here(bytes, len),
+        })
+    }
+
+    /// The same, but all decimals have 128 bits at least.
+    ///
+    /// # Errors
+    /// `Data`, `Unsupported`.
+    pub(super) fn widened(&self) -> Result<Self> {
+        let footer = self.footer.widened().map_err(|e| e.in_file(&self.path))?;
+        Ok(Self {
+            path: self.path.clone(),
+            footer: Arc::new(footer),
+            contents: self.contents.clone(),
         })
     }
 

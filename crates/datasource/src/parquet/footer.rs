@@ -96,12 +96,25 @@ impl Footer {
             let message = format!("the file says {said} rows, its row groups have {total}");
             return Err(Error::data(message));
         }
+        Self::of(metadata, rows, false)
+    }
+
+    /// The same, but all decimals have 128 bits at least.
+    ///
+    /// # Errors
+    /// `Data`, `Unsupported`.
+    pub(super) fn widened(&self) -> Result<Self> {
+        let metadata = Arc::clone(self.plain.metadata());
+        Self::of(metadata, self.rows.clone(), true)
+    }
+
+    fn of(metadata: Arc<ParquetMetaData>, rows: Vec<usize>, wide: bool) -> Result<Self> {
         let with = |options| ArrowReaderMetadata::try_new(Arc::clone(&metadata), options);
         // A schema that some writer left beside the file's own helps; one that is broken does not.
         let inferred = with(ArrowReaderOptions::new())
             .or_else(|_| with(ArrowReaderOptions::new().with_skip_arrow_metadata(true)))
             .map_err(blame)?;
-        let schema = declared_schema(inferred.schema(), inferred.parquet_schema())?;
+        let schema = declared_schema(inferred.schema(), inferred.parquet_schema(), wide)?;
         let mut leaves = vec![None; schema.fields().len()];
         for (leaf, descriptor) in inferred.parquet_schema().columns().iter().enumerate() {
             let root = inferred.parquet_schema().get_column_root_idx(leaf);

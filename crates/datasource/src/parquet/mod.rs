@@ -65,7 +65,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema};
 use esker_datatypes::{
     ColumnStatistics, Error, Field, Precision, Result, ScalarValue, Schema, SchemaRef,
     TableStatistics,
@@ -99,8 +99,9 @@ const FIRST_ROWS: usize = if cfg!(test) { 2 } else { 32 << 10 };
 /// A Parquet file, or several with the same columns, as a table.
 ///
 /// # Types
-/// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 or 64 bits are
-/// `Decimal32` or `Decimal64`; the old 96-bit timestamps are `Timestamp(ns)`, and an error where they
+/// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 bits are `Decimal32`,
+/// those that it holds as 64 bits, or of at most 18 digits as at most eight bytes, `Decimal64` (where
+/// several files hold them differently, all decimals have 128 bits); the old 96-bit timestamps are `Timestamp(ns)`, and an error where they
 /// reach beyond the years 1677 to 2262. Everything else has the type that the [Arrow schema] beside
 /// the file's own names or that follows from the latter; nested columns pass through. Columns that
 /// Arrow held as dictionaries are shown as what they stand for; text that the file holds as a
@@ -188,12 +189,19 @@ impl ParquetSource {
 
     fn of_files(
         name: String,
-        files: Vec<Arc<ParquetFile>>,
+        mut files: Vec<Arc<ParquetFile>>,
         options: ParquetOptions,
     ) -> Result<Self> {
+        let mut schema = common_schema(&files);
+        if schema.is_err() && files.iter().any(|file| has_narrow_decimals(file)) {
+            // The same decimals may be as integers in one file and as bytes in another.
+            let widened = files.iter().map(|file| file.widened().map(Arc::new));
+            files = widened.collect::<Result<_>>()?;
+            schema = common_schema(&files);
+        }
         Ok(Self {
             name,
-            schema: Arc::new(Schema::from_arrow(&common_schema(&files)?)),
+            schema: Arc::new(Schema::from_arrow(&schema?)),
             files,
             options,
             statistics: OnceLock::new(),
@@ -253,6 +261,16 @@ impl ParquetSource {
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+fn has_narrow_decimals(file: &ParquetFile) -> bool {
+    let mut fields = file.footer().schema.fields().iter();
+    fields.any(|field| {
+        matches!(
+            field.data_type(),
+            DataType::Decimal32(..) | DataType::Decimal64(..)
+        )
+    })
 }
 
 /// The columns of all files: those of the first one, which may hold nulls where any file's may.

@@ -427,7 +427,9 @@ mod tests {
         let parts = keyed("p", 800, 200);
         let on = [("lb", "pb"), ("lk", "pk")];
         assert_eq!(of(lines.clone(), parts.clone(), &on), 6000.0);
-        // And so they are where one of them is a column of another table that is equal to it.
+        // Where one of them is a column of another table that is equal to it, there are at most as many
+        // values as lines: too few pairs, but not those of two keys that have nothing to do with
+        // each other, which are 30.
         let kinds = keyed("k", 200, 25);
         let parts = joined_on(parts, kinds, &[("pb", "ka")]);
         let on = [("lb", "ka"), ("lk", "pk")];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use esker_datatypes::{Error, Result};
 use esker_logical_plan::{Join, PlanNode, ScanFilter, Side};
 
+use super::bounds::Bounds;
 use super::{Planner, lineage};
 use crate::explain::positional;
 use crate::operators::{EquiKeys, FilterMaker, HashJoinExec, JoinSpec, NestedLoopJoinExec};
@@ -18,6 +19,7 @@ impl Planner {
         join: &Join,
         id: u32,
         mut inputs: Vec<PhysicalPlan>,
+        bounds: &Bounds,
     ) -> Result<PhysicalPlan> {
         let [left, right] = inputs.as_slice() else {
             return Err(Error::internal("a join has two inputs"));
@@ -54,7 +56,7 @@ impl Planner {
             }
             ("HashJoinExec", role)
         };
-        let lineage = lineage::of_join(&spec, join, &inputs)?;
+        let lineage = lineage::of_join(&spec, join, &inputs, bounds)?;
         let schema = Arc::clone(join.schema());
         let plan = PhysicalPlan::new(id, name, details, role, inputs, schema);
         Ok(plan

@@ -12,7 +12,7 @@ use esker_logical_plan::{
     Aggregate, Distinct, Filter, Join, JoinType, LogicalPlan, PlanNode, Projection, Scan, Side,
 };
 
-use super::bounds::{self, can_fail};
+use super::bounds::Bounds;
 use crate::operators::{JoinSpec, ScanExec};
 use crate::plan::{Lineage, PhysicalPlan, ScanColumn};
 
@@ -47,23 +47,33 @@ fn span(statistics: &ColumnStatistics) -> Option<u64> {
 }
 
 /// Those of the input.
-pub(super) fn of_filter(filter: &Filter, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+pub(super) fn of_filter(
+    filter: &Filter,
+    inputs: &[PhysicalPlan],
+    bounds: &Bounds,
+) -> Result<Lineage> {
     let [input] = inputs else {
         return Ok(Lineage::default());
     };
-    if can_fail(&[filter.predicate()], input.schema(), &[filter.input()])? {
+    if !input.has_lineage()
+        || bounds.can_fail(&[filter.predicate()], input.schema(), &[filter.input()])?
+    {
         return Ok(Lineage::default());
     }
     Ok(all_of(input))
 }
 
 /// Those of the input that are computed of nothing else.
-pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+pub(super) fn of_projection(
+    projection: &Projection,
+    inputs: &[PhysicalPlan],
+    bounds: &Bounds,
+) -> Result<Lineage> {
     let [input] = inputs else {
         return Ok(Lineage::default());
     };
     let exprs: Vec<&Expr> = projection.exprs().iter().collect();
-    if can_fail(&exprs, input.schema(), &[projection.input()])? {
+    if !input.has_lineage() || bounds.can_fail(&exprs, input.schema(), &[projection.input()])? {
         return Ok(Lineage::default());
     }
     let column = |expr: &&Expr| {
@@ -74,22 +84,28 @@ pub(super) fn of_projection(projection: &Projection, inputs: &[PhysicalPlan]) ->
 }
 
 /// The keys that are columns of the input: what drops rows by them drops whole groups.
-pub(super) fn of_aggregate(aggregate: &Aggregate, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+pub(super) fn of_aggregate(
+    aggregate: &Aggregate,
+    inputs: &[PhysicalPlan],
+    bounds: &Bounds,
+) -> Result<Lineage> {
     let [input] = inputs else {
         return Ok(Lineage::default());
     };
+    if !input.has_lineage() {
+        return Ok(Lineage::default());
+    }
     let keys = aggregate.keys();
     let mut computed: Vec<&Expr> = keys.iter().collect();
     for expr in aggregate.aggregates() {
         let Expr::Aggregate(call) = expr.unaliased() else {
             return Ok(Lineage::default());
         };
-        if bounds::of_aggregate(expr, aggregate.input()).is_none() {
-            return Ok(Lineage::default());
-        }
         computed.extend(call.args.iter().map(|arg| &**arg));
     }
-    if can_fail(&computed, input.schema(), &[aggregate.input()])? {
+    if bounds.can_fail(&computed, input.schema(), &[aggregate.input()])?
+        || bounds.aggregates_can_fail(aggregate.aggregates(), aggregate.input())
+    {
         return Ok(Lineage::default());
     }
     let column = |key: &Expr| {
@@ -124,10 +140,18 @@ fn grouped(column: ScanColumn) -> ScanColumn {
 }
 
 /// Those of the probe side, where all rows of the result are rows of it.
-pub(super) fn of_join(spec: &JoinSpec, join: &Join, inputs: &[PhysicalPlan]) -> Result<Lineage> {
+pub(super) fn of_join(
+    spec: &JoinSpec,
+    join: &Join,
+    inputs: &[PhysicalPlan],
+    bounds: &Bounds,
+) -> Result<Lineage> {
     let [probe, _] = inputs else {
         return Ok(Lineage::default());
     };
+    if !probe.has_lineage() {
+        return Ok(Lineage::default());
+    }
     let probed_alone = match (spec.join_type, spec.build) {
         (JoinType::Inner, Side::Left | Side::Right)
         | (JoinType::Left | JoinType::Semi | JoinType::Anti, Side::Right)
@@ -141,7 +165,7 @@ pub(super) fn of_join(spec: &JoinSpec, join: &Join, inputs: &[PhysicalPlan]) -> 
         Some(filter) => {
             let fields = [&spec.left, &spec.right];
             let fields = fields.into_iter().flat_map(|schema| schema.fields());
-            can_fail(&[filter], &fields.cloned().collect::<Schema>(), sides)?
+            bounds.can_fail(&[filter], &fields.cloned().collect::<Schema>(), sides)?
         }
         None => false,
     };
@@ -149,7 +173,7 @@ pub(super) fn of_join(spec: &JoinSpec, join: &Join, inputs: &[PhysicalPlan]) -> 
         Side::Left => join.on().iter().map(|(_, right)| right).collect(),
         Side::Right => join.on().iter().map(|(left, _)| left).collect(),
     };
-    let fallible = fallible || can_fail(&keys, probe.schema(), sides)?;
+    let fallible = fallible || bounds.can_fail(&keys, probe.schema(), sides)?;
     if !probed_alone || fallible || spec.single {
         return Ok(Lineage::default());
     }

@@ -197,17 +197,15 @@ impl Pages {
         if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
             return Err(Error::data(format!("a dictionary encoded as {encoding}")));
         }
-        let (buffer, bytes) = self.decompress(page, 0, pool)?;
+        let (mut buffer, mut bytes) = self.decompress(page, 0, pool)?;
+        // The dictionary stays: a short one is not to hold a long buffer.
+        if bytes.len() < buffer.len() / 2 {
+            bytes = Bytes::copy_from_slice(&bytes);
+            pool.give(std::mem::take(&mut buffer));
+        }
         let count = count as usize;
         *dictionary = match form.width() {
             Some(width) => Dictionary::of_words((buffer, bytes), count, width)?,
-            // The texts are views of the bytes: few of them are not to hold a long buffer.
-            None if bytes.len() < buffer.len() / 2 => {
-                let texts = Dictionary::of_texts(Bytes::copy_from_slice(&bytes), count)?;
-                drop(bytes);
-                pool.give(buffer);
-                texts
-            }
             None => Dictionary::of_texts(bytes, count)?,
         };
         Ok(())

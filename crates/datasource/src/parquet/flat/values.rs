@@ -273,7 +273,7 @@ impl Dictionary {
     /// `Data` for codes of nothing.
     #[inline]
     fn look_up<T: Word>(&self, codes: &[u32], out: &mut Vec<T>) -> Result<()> {
-        // All at once, so that the loop below has no way out and need not look.
+        // All at once: the loop behind it has no way out.
         let most = codes.iter().fold(0, |most, &code| most.max(code));
         match self {
             Self::Words {

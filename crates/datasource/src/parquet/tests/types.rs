@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeBinaryArray,
-    Float16Array, Float32Array, Int8Array, Int16Array, Int32Array, LargeStringArray, RecordBatch,
-    StructArray, Time64MicrosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray,
-    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, BinaryArray, Date32Array, Decimal128Array, DictionaryArray,
+    FixedSizeBinaryArray, Float16Array, Float32Array, Int8Array, Int16Array, Int32Array,
+    LargeStringArray, RecordBatch, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
-use arrow::compute::cast;
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, Int8Type};
 use parquet::basic::Encoding;
 use parquet::data_type::{FixedLenByteArray, FixedLenByteArrayType};
@@ -17,7 +17,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::{conforms, file, small_groups, table};
-use crate::ParquetOptions;
+use crate::{ParquetOptions, ParquetSource};
 
 fn check(array: ArrayRef, shown: &str) {
     let batch = RecordBatch::try_from_iter_with_nullable([("x", array, true)]).unwrap();
@@ -86,35 +86,76 @@ fn decimals_are_as_wide_as_they_are_stored() {
     check(decimals(19, 2), "Decimal128(19, 2)");
 }
 
+/// A file of decimals, `x`, of so many bytes each.
+fn in_bytes(digits: &[i128], (width, precision): (usize, u8), encoding: Encoding) -> Vec<u8> {
+    let schema = format!(
+        "message m {{ required fixed_len_byte_array({width}) x (DECIMAL({precision}, 2)); }}"
+    );
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let properties =
+        WriterProperties::builder().set_dictionary_enabled(encoding == Encoding::RLE_DICTIONARY);
+    let properties = Arc::new(match encoding {
+        Encoding::RLE_DICTIONARY => properties.build(),
+        encoding => properties.set_encoding(encoding).build(),
+    });
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let values = digits.iter().map(|digits| {
+        let bytes = digits.to_be_bytes();
+        FixedLenByteArray::from(bytes[bytes.len() - width..].to_vec())
+    });
+    let values: Vec<FixedLenByteArray> = values.collect();
+    let typed = column.typed::<FixedLenByteArrayType>();
+    typed.write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// Writers differ in how they hold the same decimals; those of one table may.
+#[test]
+fn decimals_of_several_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = |digits: &[i128]| {
+        let values = Decimal128Array::from(digits.to_vec());
+        Arc::new(values.with_precision_and_scale(15, 2).unwrap()) as ArrayRef
+    };
+    let integers = RecordBatch::try_from_iter([("x", values(&[-7, 8]))]).unwrap();
+    let files = [
+        file(&[integers], WriterProperties::builder()),
+        in_bytes(&[-1, 2], (7, 15), Encoding::PLAIN),
+        in_bytes(&[-3, 4], (16, 15), Encoding::RLE_DICTIONARY),
+    ];
+    for (name, bytes) in ["a.parquet", "b.parquet", "c.parquet"].iter().zip(files) {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let check = |names: &[&str], shown: &str, digits: &[i128]| {
+        let paths: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
+        let source = ParquetSource::open(paths).unwrap();
+        let schema = esker_logical_plan::TableSource::schema(&source);
+        assert_eq!(schema.field(0).unwrap().data_type().to_string(), shown);
+        let mut found: Vec<ArrayRef> = Vec::new();
+        for batch in super::read(&source) {
+            found.push(cast(batch.column(0), &DataType::Decimal128(15, 2)).unwrap());
+        }
+        let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        assert_eq!(&concat(&found).unwrap(), &values(digits));
+    };
+    let [a, b, c] = ["a.parquet", "b.parquet", "c.parquet"];
+    check(&[a, b], "Decimal64(15, 2)", &[-7, 8, -1, 2]);
+    check(&[b, c], "Decimal128(15, 2)", &[-1, 2, -3, 4]);
+    check(&[a, b, c], "Decimal128(15, 2)", &[-7, 8, -1, 2, -3, 4]);
+}
+
 /// What arrow-rs writes as integers others write as bytes, in as few as the digits take or in 16.
 #[test]
-fn decimals_in_bytes_are_as_wide_as_their_digits() {
+fn decimals_in_few_bytes_are_narrow() {
     let digits = [-999_999_999_999_999i128, 5, -1, 0, 999_999_999_999_999];
     let check = |width: usize, precision: u8, encoding: Encoding, shown: &str| {
         let least = 10i128.pow(precision.into()) - 1;
         let digits = digits.map(|digits| digits.clamp(-least, least));
-        let schema = format!(
-            "message m {{ required fixed_len_byte_array({width}) x (DECIMAL({precision}, 2)); }}"
-        );
-        let schema = Arc::new(parse_message_type(&schema).unwrap());
-        let properties = WriterProperties::builder()
-            .set_dictionary_enabled(encoding == Encoding::RLE_DICTIONARY);
-        let properties = Arc::new(match encoding {
-            Encoding::RLE_DICTIONARY => properties.build(),
-            encoding => properties.set_encoding(encoding).build(),
-        });
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
-        let mut group = writer.next_row_group().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        let values = digits.map(|digits| {
-            let bytes = digits.to_be_bytes();
-            FixedLenByteArray::from(bytes[bytes.len() - width..].to_vec())
-        });
-        let typed = column.typed::<FixedLenByteArrayType>();
-        typed.write_batch(&values, None, None).unwrap();
-        column.close().unwrap();
-        group.close().unwrap();
-        let bytes = writer.into_inner().unwrap();
+        let bytes = in_bytes(&digits, (width, precision), encoding);
         let want = Decimal128Array::from(digits.to_vec());
         let want: ArrayRef = Arc::new(want.with_precision_and_scale(precision, 2).unwrap());
         let batch = RecordBatch::try_from_iter([("x", Arc::clone(&want))]).unwrap();
@@ -137,10 +178,15 @@ fn decimals_in_bytes_are_as_wide_as_their_digits() {
         Encoding::DELTA_BYTE_ARRAY,
     ] {
         check(2, 4, encoding, "Decimal64(4, 2)");
+        for width in 4..=6 {
+            check(width, 9, encoding, "Decimal64(9, 2)");
+        }
         check(7, 15, encoding, "Decimal64(15, 2)");
         check(8, 18, encoding, "Decimal64(18, 2)");
         check(9, 18, encoding, "Decimal128(18, 2)");
-        check(16, 15, encoding, "Decimal128(15, 2)");
+        for width in 10..=16 {
+            check(width, 15, encoding, "Decimal128(15, 2)");
+        }
         check(16, 38, encoding, "Decimal128(38, 2)");
     }
 }

@@ -10,6 +10,9 @@ use esker_logical_expr::{
 
 use super::logic::{as_truth, never_null, truth};
 
+/// Lists of more decimals stay as they are.
+const MANY: usize = 256;
+
 /// Simplifies a comparison over simplified operands.
 pub(super) fn simplify(node: Expr, schema: &Schema) -> Transformed<Expr> {
     match node {
@@ -131,6 +134,11 @@ fn without_cast(
     let Expr::Cast(cast) = expr else { return None };
     let own = schema.field_of(cast.expr.as_column()?)?.data_type();
     if !widens(own, &cast.to) {
+        return None;
+    }
+    // Each decimal is converted to and fro.
+    let decimals = literals.first().and_then(|first| first.as_literal());
+    if literals.len() > MANY && decimals.is_some_and(|first| is_decimal(first.data_type())) {
         return None;
     }
     let narrow = |literal: &ExprChild| {

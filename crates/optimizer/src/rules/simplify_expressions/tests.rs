@@ -207,6 +207,7 @@ fn casts_to_decimals() {
         T::Decimal64(5, 2),
         T::Decimal64(15, 2),
         T::Decimal128(5, 0),
+        T::Decimal128(5, -2),
         T::Int16,
         T::UInt8,
     ];
@@ -245,7 +246,9 @@ fn casts_to_decimals() {
                 column().lt(bound()),
                 column().eq(bound()),
                 column().between(bound(), bound()),
+                column().not_between(bound(), lit(ScalarValue::null(to))),
                 column().is_in([bound(), lit(digits(1_000, to))]),
+                column().not_in([bound(), lit(ScalarValue::null(to))]),
             ];
             for test in tests {
                 let schema = Schema::new(vec![Field::new("x", own.clone(), true)]);
@@ -262,7 +265,8 @@ fn casts_to_decimals() {
                     true => kept += 1,
                     false => gone += 1,
                 }
-                for value in literals.map(|value| digits(value, own)) {
+                let values = literals.map(|value| digits(value, own));
+                for value in values.into_iter().chain([ScalarValue::null(own)]) {
                     let values = HashMap::from([(id, lit(value))]);
                     let answer = |expr: &Expr| {
                         let expr = substitute(expr.clone(), &values).unwrap().data;
