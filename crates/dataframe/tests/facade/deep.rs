@@ -135,15 +135,18 @@ fn deep_chains_of_computed_columns() {
     let steps =
         |df: &DataFrame| (0..PLAN).fold(df.clone(), |df, _| df.with_column("a", col("a") + 1));
     check(steps, &["10000,true", "10001,false", "10002,NULL"]);
-    // Of columns that are used more than once, none is computed in the next.
+    // Of columns that are used more than once, none is computed in the next. Bounds prove that these
+    // do not overflow, each by those of the one before.
     let twice = |df: &DataFrame| {
-        let next = || col("a") + col("a") - col("a");
-        (0..PLAN / 10).fold(df.clone(), |df, _| df.with_column("a", next()))
+        let next = || (col("a") + col("a")) % 100;
+        let small = df.with_column("a", col("a") % 100);
+        (0..PLAN / 10).fold(small, |df, _| df.with_column("a", next()))
     };
-    check(twice, &["0,true", "1,false", "2,NULL"]);
+    check(move |df| twice(df).filter(col("b")), &["0,true"]);
     let sums = |df: &DataFrame| {
-        let sum = || [col("a").sum().alias("a")];
-        let sums = (0..PLAN / 50).fold(df.clone(), |df, _| df.group_by(["b"]).agg(sum()));
+        let sum = || [(col("a").sum() % 100).alias("a")];
+        let small = df.with_column("a", col("a") % 100);
+        let sums = (0..PLAN / 50).fold(small, |df, _| df.group_by(["b"]).agg(sum()));
         let few = df.filter(col("b")).select(["b"]);
         sums.join(&few, Join::semi().on(["b"])).select(["a", "b"])
     };

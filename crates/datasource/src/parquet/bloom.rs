@@ -2,7 +2,7 @@
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
-use arrow::datatypes::{Decimal32Type, Decimal64Type, Int64Type};
+use arrow::datatypes::{Decimal32Type, Decimal64Type, Decimal128Type, Int64Type};
 use esker_datatypes::{DataType, ScalarValue};
 use parquet::basic::Type as PhysicalType;
 use parquet::bloom_filter::Sbbf;
@@ -56,6 +56,9 @@ fn integer(value: &ScalarValue) -> Option<i64> {
         data_type if data_type.is_integer() => i64::try_from(value.as_i128()?).ok(),
         DataType::Decimal32(_, _) => Some(array.as_primitive::<Decimal32Type>().value(0).into()),
         DataType::Decimal64(_, _) => Some(array.as_primitive::<Decimal64Type>().value(0)),
+        DataType::Decimal128(_, _) => {
+            i64::try_from(array.as_primitive::<Decimal128Type>().value(0)).ok()
+        }
         DataType::Date32
         | DataType::Time32(_)
         | DataType::Time64(_)
@@ -90,6 +93,9 @@ mod tests {
         check(int32, 8i32.into(), false);
         check(int64, (u64::MAX - 1).into(), true);
         check(int64, 7i64.into(), false);
+        check(int32, ScalarValue::decimal(7, 20, 2).unwrap(), true);
+        check(int64, ScalarValue::decimal(7, 20, 2).unwrap(), false);
+        check(int64, ScalarValue::decimal(-2, 20, 2).unwrap(), true);
         check(PhysicalType::DOUBLE, 1.5f64.into(), true);
         check(PhysicalType::DOUBLE, 2.5f64.into(), false);
         check(PhysicalType::BYTE_ARRAY, "text".into(), true);

@@ -61,12 +61,15 @@ impl ParquetFile {
         })
     }
 
-    /// The same, but all decimals have 128 bits at least.
+    /// The same, but the decimals of these columns, by position, have 128 bits at least.
     ///
     /// # Errors
     /// `Data`, `Unsupported`.
-    pub(super) fn widened(&self) -> Result<Self> {
-        let footer = self.footer.widened().map_err(|e| e.in_file(&self.path))?;
+    pub(super) fn widened(&self, columns: &[usize]) -> Result<Self> {
+        let footer = self
+            .footer
+            .widened(columns)
+            .map_err(|e| e.in_file(&self.path))?;
         Ok(Self {
             path: self.path.clone(),
             footer: Arc::new(footer),

@@ -96,19 +96,21 @@ impl Footer {
             let message = format!("the file says {said} rows, its row groups have {total}");
             return Err(Error::data(message));
         }
-        Self::of(metadata, rows, false)
+        Self::of(metadata, rows, &[])
     }
 
-    /// The same, but all decimals have 128 bits at least.
+    /// The same, but the decimals of these columns, by position, have 128 bits at least.
     ///
     /// # Errors
     /// `Data`, `Unsupported`.
-    pub(super) fn widened(&self) -> Result<Self> {
+    pub(super) fn widened(&self, columns: &[usize]) -> Result<Self> {
         let metadata = Arc::clone(self.plain.metadata());
-        Self::of(metadata, self.rows.clone(), true)
+        guarded("the footer broke its decoder", || {
+            Self::of(metadata, self.rows.clone(), columns)
+        })?
     }
 
-    fn of(metadata: Arc<ParquetMetaData>, rows: Vec<usize>, wide: bool) -> Result<Self> {
+    fn of(metadata: Arc<ParquetMetaData>, rows: Vec<usize>, wide: &[usize]) -> Result<Self> {
         let with = |options| ArrowReaderMetadata::try_new(Arc::clone(&metadata), options);
         // A schema that some writer left beside the file's own helps; one that is broken does not.
         let inferred = with(ArrowReaderOptions::new())

@@ -68,7 +68,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema};
 use esker_datatypes::{
     ColumnStatistics, Error, Field, Precision, Result, ScalarValue, Schema, SchemaRef,
-    TableStatistics,
+    TableStatistics, decimal_parts,
 };
 use esker_logical_expr::Expr;
 use esker_logical_plan::{FilterPushdown, ScanRequest, SourceProperties, TableScan, TableSource};
@@ -101,7 +101,7 @@ const FIRST_ROWS: usize = if cfg!(test) { 2 } else { 32 << 10 };
 /// # Types
 /// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 bits are
 /// `Decimal32`, those that it holds as 64 bits, or of at most 18 digits as at most eight bytes,
-/// `Decimal64` (where several files hold them differently, all decimals have 128 bits); the old 96-bit
+/// `Decimal64` (where several files hold those of a column differently, these have 128 bits); the old 96-bit
 /// timestamps are `Timestamp(ns)`, and an error where they reach beyond the years 1677 to 2262.
 /// Everything else has the type that the [Arrow schema] beside the file's own names or that follows
 /// from the latter; nested columns pass through. Columns that Arrow held as dictionaries are shown as
@@ -143,7 +143,7 @@ pub struct ParquetSource {
 impl ParquetSource {
     /// The rows of a file, or of several in their order: a path, a folder of `.parquet` files, a
     /// pattern, or a list ([`FileSet`]). Reads their footers; all have the names and types of the
-    /// first one.
+    /// first one (but may hold the same decimals in different ways).
     ///
     /// # Errors
     /// `Io` naming the path; `Data` for a file that is no Parquet file, is cut short, or names a
@@ -192,16 +192,14 @@ impl ParquetSource {
         mut files: Vec<Arc<ParquetFile>>,
         options: ParquetOptions,
     ) -> Result<Self> {
-        let mut schema = common_schema(&files);
-        if schema.is_err() && files.iter().any(|file| has_narrow_decimals(file)) {
-            // The same decimals may be as integers in one file and as bytes in another.
-            let widened = files.iter().map(|file| file.widened().map(Arc::new));
+        let wide = decimals_that_differ(&files);
+        if !wide.is_empty() {
+            let widened = files.iter().map(|file| file.widened(&wide).map(Arc::new));
             files = widened.collect::<Result<_>>()?;
-            schema = common_schema(&files);
         }
         Ok(Self {
             name,
-            schema: Arc::new(Schema::from_arrow(&schema?)),
+            schema: Arc::new(Schema::from_arrow(&common_schema(&files)?)),
             files,
             options,
             statistics: OnceLock::new(),
@@ -263,14 +261,25 @@ impl ParquetSource {
     }
 }
 
-fn has_narrow_decimals(file: &ParquetFile) -> bool {
-    let mut fields = file.footer().schema.fields().iter();
-    fields.any(|field| {
-        matches!(
-            field.data_type(),
-            DataType::Decimal32(..) | DataType::Decimal64(..)
-        )
-    })
+/// The columns, by position, that hold the same decimals in different ways: writers may choose
+/// integers or bytes.
+fn decimals_that_differ(files: &[Arc<ParquetFile>]) -> Vec<usize> {
+    let Some((first, others)) = files.split_first() else {
+        return Vec::new();
+    };
+    let differs = |(at, field): (usize, &Arc<ArrowField>)| {
+        let parts = decimal_parts(field.data_type())?;
+        let mut found = others.iter().filter_map(|file| {
+            let field = file.footer().schema.fields().get(at)?;
+            Some(field.data_type())
+        });
+        let other = |found: &DataType| found != field.data_type();
+        found
+            .any(|found| other(found) && decimal_parts(found) == Some(parts))
+            .then_some(at)
+    };
+    let fields = first.footer().schema.fields().iter().enumerate();
+    fields.filter_map(differs).collect()
 }
 
 /// The columns of all files: those of the first one, which may hold nulls where any file's may.

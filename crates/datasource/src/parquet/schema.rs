@@ -11,25 +11,25 @@ use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 /// The columns of a file as the table shows them, from those that the decoder would show: text and
-/// bytes as views, decimals no wider than they are stored (unless all are to be `wide`), dictionaries
-/// as what they stand for.
+/// bytes as views, decimals no wider than they are stored (but of 128 bits those at the places in `wide`),
+/// dictionaries as what they stand for.
 ///
 /// # Errors
 /// `Data` for a file that names a column twice.
 pub(super) fn declared_schema(
     inferred: &ArrowSchema,
     parquet: &SchemaDescriptor,
-    wide: bool,
+    wide: &[usize],
 ) -> Result<ArrowSchemaRef> {
     let mut names = HashSet::new();
     let mut fields = Vec::with_capacity(inferred.fields().len());
-    for (field, stored) in inferred.fields().iter().zip(roots(parquet)) {
+    for (at, (field, stored)) in inferred.fields().iter().zip(roots(parquet)).enumerate() {
         if !names.insert(field.name()) {
             let message = format!("the file has two columns '{}'", field.name());
             return Err(Error::data(message));
         }
         let data_type = match declared(field.data_type(), stored) {
-            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) if wide => {
+            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) if wide.contains(&at) => {
                 DataType::Decimal128(p, s)
             }
             other => other,

@@ -11,16 +11,20 @@ use esker_logical_plan::{Aggregate, LogicalPlan, PlanNode, Scan};
 
 use crate::expression::Program;
 
-/// Columns that are computed of computed columns are looked through so often; of those further below
-/// the type is known.
+/// Columns that are computed of computed columns are looked through so often: of those further below
+/// that have not been asked before the type is known.
 const DEPTH: usize = 8;
 /// A column is followed through so many nodes that do not change it.
 const NODES: usize = 128;
 
+/// The node, by its address in the plan, that makes a column. Its id alone is not enough: rules may
+/// have changed one of two copies of a relation.
+type Place = (*const LogicalPlan, ColumnId);
+
 /// What the columns of a plan can hold, remembered once it has been asked.
 #[derive(Default)]
 pub(super) struct Bounds {
-    columns: RefCell<HashMap<ColumnId, Interval>>,
+    columns: RefCell<HashMap<Place, Interval>>,
     /// By the address of the scan, which is part of the plan.
     scans: RefCell<HashMap<*const Scan, Rc<TableStatistics>>>,
     /// How many computed columns are being looked through.
@@ -70,63 +74,49 @@ impl Bounds {
     /// What a column of a plan can hold. Null always may be among it: a join further up may put it
     /// there.
     fn of_column(&self, plan: &LogicalPlan, id: ColumnId) -> Interval {
-        if let Some(known) = self.columns.borrow().get(&id) {
-            return known.clone();
-        }
         let Some(field) = plan.schema().field_of(id) else {
             return Interval::anything();
         };
-        let by_type = Interval::of_field(field).with_null(true);
+        let by_type = || Interval::of_field(field).with_null(true);
+        let Some((plan, id)) = origin(plan, id) else {
+            return by_type();
+        };
+        let place = (std::ptr::from_ref(plan), id);
+        if let Some(known) = self.columns.borrow().get(&place) {
+            return known.clone();
+        }
         if self.depth.get() == DEPTH {
-            return by_type;
+            return by_type();
         }
         self.depth.set(self.depth.get() + 1);
-        let known = self.computed(plan, id);
+        let known = self.made(plan, id);
         self.depth.set(self.depth.get() - 1);
-        let known = known.map_or(by_type, |known| known.with_null(true));
-        self.columns.borrow_mut().insert(id, known.clone());
+        let known = known.map_or_else(by_type, |known| known.with_null(true));
+        self.columns.borrow_mut().insert(place, known.clone());
         known
     }
 
-    /// What a column can hold by what it is computed of; `None` where that is not known.
-    fn computed(&self, plan: &LogicalPlan, id: ColumnId) -> Option<Interval> {
-        let (mut plan, mut id) = (plan, id);
-        for _ in 0..NODES {
-            let (expr, input) = match plan {
-                LogicalPlan::Scan(scan) => return self.of_scan(scan, id),
-                LogicalPlan::Filter(node) => (None, node.input()),
-                LogicalPlan::Sort(node) => (None, node.input()),
-                LogicalPlan::Limit(node) => (None, node.input()),
-                LogicalPlan::Distinct(node) => (None, node.input()),
-                LogicalPlan::Join(join) => match join.left().schema().index_of(id) {
-                    Some(_) => (None, join.left()),
-                    None => (None, join.right()),
-                },
-                LogicalPlan::Projection(node) => {
-                    let at = node.schema().index_of(id)?;
-                    (node.exprs().get(at), node.input())
-                }
-                LogicalPlan::Aggregate(node) => {
-                    let at = node.schema().index_of(id)?;
-                    match node.keys().get(at) {
-                        Some(key) => (Some(key), node.input()),
-                        None => return self.of_aggregate(node, at),
-                    }
-                }
-                LogicalPlan::Unnest(_)
-                | LogicalPlan::Union(_)
-                | LogicalPlan::Shared(_)
-                | LogicalPlan::Extension(_) => return None,
-            };
-            plan = input;
-            if let Some(expr) = expr {
-                match expr.unaliased().as_column() {
-                    Some(column) => id = column,
-                    None => return Some(bounds(expr, &|id| self.of_column(input, id))),
-                }
-            }
-        }
-        None
+    /// What a node makes of a column; `None` where that is not known.
+    fn made(&self, plan: &LogicalPlan, id: ColumnId) -> Option<Interval> {
+        let at = plan.schema().index_of(id)?;
+        let (expr, input) = match plan {
+            LogicalPlan::Scan(scan) => return self.of_scan(scan, id),
+            LogicalPlan::Projection(node) => (node.exprs().get(at)?, node.input()),
+            LogicalPlan::Aggregate(node) => match node.keys().get(at) {
+                Some(key) => (key, node.input()),
+                None => return self.of_aggregate(node, at),
+            },
+            LogicalPlan::Filter(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::Distinct(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Unnest(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
+            | LogicalPlan::Extension(_) => return None,
+        };
+        Some(bounds(expr, &|id| self.of_column(input, id)))
     }
 
     /// Of the aggregate at this place among the columns.
@@ -182,4 +172,42 @@ impl Bounds {
         }
         MOST
     }
+}
+
+/// The node that makes a column, and its id there; `None` where it is too far below.
+fn origin(plan: &LogicalPlan, id: ColumnId) -> Option<(&LogicalPlan, ColumnId)> {
+    let (mut plan, mut id) = (plan, id);
+    for _ in 0..NODES {
+        let renamed = |exprs: &[Expr], at: usize| exprs.get(at)?.unaliased().as_column();
+        plan = match plan {
+            LogicalPlan::Filter(node) => node.input(),
+            LogicalPlan::Sort(node) => node.input(),
+            LogicalPlan::Limit(node) => node.input(),
+            LogicalPlan::Distinct(node) => node.input(),
+            LogicalPlan::Join(join) => match join.left().schema().index_of(id) {
+                Some(_) => join.left(),
+                None => join.right(),
+            },
+            LogicalPlan::Projection(node) => {
+                let Some(column) = renamed(node.exprs(), node.schema().index_of(id)?) else {
+                    return Some((plan, id));
+                };
+                id = column;
+                node.input()
+            }
+            LogicalPlan::Aggregate(node) => {
+                let Some(column) = renamed(node.keys(), node.schema().index_of(id)?) else {
+                    return Some((plan, id));
+                };
+                id = column;
+                node.input()
+            }
+            LogicalPlan::Scan(_)
+            | LogicalPlan::Unnest(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::Shared(_)
+            | LogicalPlan::Extension(_) => return Some((plan, id)),
+        };
+    }
+    None
 }

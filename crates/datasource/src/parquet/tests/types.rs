@@ -18,6 +18,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::{conforms, file, small_groups, table};
 use crate::{ParquetOptions, ParquetSource};
+use esker_logical_plan::source_conformance;
 
 fn check(array: ArrayRef, shown: &str) {
     let batch = RecordBatch::try_from_iter_with_nullable([("x", array, true)]).unwrap();
@@ -130,6 +131,18 @@ fn decimals_of_several_files() {
     for (name, bytes) in ["a.parquet", "b.parquet", "c.parquet"].iter().zip(files) {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
+    let nine = |digits: &[i128]| {
+        let values = Decimal128Array::from(digits.to_vec());
+        Arc::new(values.with_precision_and_scale(9, 2).unwrap()) as ArrayRef
+    };
+    let integers = RecordBatch::try_from_iter([("x", nine(&[-7, 8]))]).unwrap();
+    let short = [
+        file(&[integers], WriterProperties::builder()),
+        in_bytes(&[-1, 2], (4, 9), Encoding::PLAIN),
+    ];
+    for (name, bytes) in ["d.parquet", "e.parquet"].iter().zip(short) {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
     let check = |names: &[&str], shown: &str, digits: &[i128]| {
         let paths: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
         let source = ParquetSource::open(paths).unwrap();
@@ -139,6 +152,9 @@ fn decimals_of_several_files() {
         for batch in super::read(&source) {
             found.push(cast(batch.column(0), &DataType::Decimal128(15, 2)).unwrap());
         }
+        // Filters and what they leave out by bounds, too.
+        let all = RecordBatch::try_from_iter([("x", values(digits))]).unwrap();
+        source_conformance::check(&source, &super::shown(&[all], &source)).unwrap();
         let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
         assert_eq!(&concat(&found).unwrap(), &values(digits));
     };
@@ -146,6 +162,15 @@ fn decimals_of_several_files() {
     check(&[a, b], "Decimal64(15, 2)", &[-7, 8, -1, 2]);
     check(&[b, c], "Decimal128(15, 2)", &[-1, 2, -3, 4]);
     check(&[a, b, c], "Decimal128(15, 2)", &[-7, 8, -1, 2, -3, 4]);
+    check(
+        &["d.parquet", "e.parquet"],
+        "Decimal128(9, 2)",
+        &[-7, 8, -1, 2],
+    );
+    let paths = ["a.parquet", "d.parquet"].map(|name| folder.path().join(name));
+    let error = ParquetSource::open(paths).unwrap_err().to_string();
+    let want = "column 'x' is Decimal32(9, 2), but Decimal64(15, 2) in";
+    assert!(error.contains(want), "{error}");
 }
 
 /// What arrow-rs writes as integers others write as bytes, in as few as the digits take or in 16.
