@@ -211,3 +211,39 @@ fn origin(plan: &LogicalPlan, id: ColumnId) -> Option<(&LogicalPlan, ColumnId)> 
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use esker_datatypes::{DataType, Field};
+    use esker_logical_expr::{coerce, col, resolve};
+    use esker_logical_plan::{LogicalPlanBuilder, MemTable, Projection};
+
+    use super::*;
+
+    /// Copies of a relation have the same ids, and rules may make of one what they do not of the
+    /// other.
+    #[test]
+    fn columns_are_known_by_the_node_that_makes_them() {
+        let schema = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
+        let scan = LogicalPlanBuilder::scan("t", Arc::new(MemTable::empty(&schema)));
+        let named = scan.clone().project([(col("a") % 10).alias("x")]).unwrap();
+        let LogicalPlan::Projection(named) = named.build() else {
+            panic!("a projection stays one");
+        };
+        let id = named.schema().field(0).unwrap().id();
+        let copies = [10, 100].map(|divisor| {
+            let rest = resolve(col("a") % divisor, scan.schema()).unwrap();
+            let rest = coerce(rest, scan.schema()).unwrap().data;
+            let (columns, input) = (Arc::clone(named.schema()), named.input().clone());
+            let copy = Projection::from_parts(vec![rest], columns, input);
+            LogicalPlan::Projection(copy.unwrap())
+        });
+        let bounds = Bounds::default();
+        for (plan, most) in copies.iter().zip([9i64, 99]) {
+            let known = bounds.of_column(plan, id);
+            assert!(known.contains(&most.into()) && !known.contains(&(most + 1).into()));
+        }
+    }
+}
