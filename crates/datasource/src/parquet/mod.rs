@@ -101,11 +101,12 @@ const FIRST_ROWS: usize = if cfg!(test) { 2 } else { 32 << 10 };
 /// # Types
 /// Text is `Utf8View`, bytes are `BinaryView`; decimals that the file holds as 32 bits are
 /// `Decimal32`, those that it holds as 64 bits, or of at most 18 digits as at most eight bytes,
-/// `Decimal64` (where several files hold those of a column differently, these have 128 bits); the old 96-bit
-/// timestamps are `Timestamp(ns)`, and an error where they reach beyond the years 1677 to 2262.
-/// Everything else has the type that the [Arrow schema] beside the file's own names or that follows
-/// from the latter; nested columns pass through. Columns that Arrow held as dictionaries are shown as
-/// what they stand for; text that the file holds as a dictionary stays one inside of the engine.
+/// `Decimal64` (where several files hold those of a column differently, these have 128 bits); the
+/// old 96-bit timestamps are `Timestamp(ns)`, and an error where they reach beyond the years 1677 to
+/// 2262. Everything else has the type that the [Arrow schema] beside the file's own names or that
+/// follows from the latter; nested columns pass through. Columns that Arrow held as dictionaries are
+/// shown as what they stand for; text that the file holds as a dictionary stays one inside of the
+/// engine.
 ///
 /// # What is read
 /// The footer when the table is opened (a [`FooterCache`] in the options remembers those of files

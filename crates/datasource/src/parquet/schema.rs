@@ -11,8 +11,8 @@ use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 /// The columns of a file as the table shows them, from those that the decoder would show: text and
-/// bytes as views, decimals no wider than they are stored (but of 128 bits those at the places in `wide`),
-/// dictionaries as what they stand for.
+/// bytes as views, decimals no wider than they are stored (but of 128 bits those at the places in
+/// `wide`), dictionaries as what they stand for.
 ///
 /// # Errors
 /// `Data` for a file that names a column twice.

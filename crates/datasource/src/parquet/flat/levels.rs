@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use esker_datatypes::{Error, Result};
 
-use super::values::Word;
+use super::words::Word;
 
 /// A bit for each value of a page: whether it is there.
 #[derive(Default)]

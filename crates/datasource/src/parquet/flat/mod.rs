@@ -6,6 +6,8 @@
 
 /// Codes.
 mod codes;
+/// What codes stand for.
+mod dictionary;
 /// Which values of a page are null.
 mod levels;
 /// Pages.
@@ -16,6 +18,8 @@ mod reader;
 mod rows;
 /// Values of a page.
 mod values;
+/// Values of a fixed width.
+mod words;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::datatypes::{DataType, TimeUnit};

@@ -11,8 +11,9 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::Form;
 use super::codes::Codes;
+use super::dictionary::Dictionary;
 use super::levels::Levels;
-use super::values::{Dictionary, Values};
+use super::values::Values;
 use crate::parquet::chunks::{ChunkView, Pool};
 use crate::parquet::footer::blame;
 

@@ -11,9 +11,10 @@ use esker_datatypes::{Buffers, Error, Result};
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use super::dictionary::{Dictionary, astray};
 use super::pages::{DataPage, Pages};
 use super::rows::{Others, ReadRows};
-use super::values::{Dictionary, Scratch, Word, astray};
+use super::words::{Scratch, Word};
 use super::{Decoded, Form};
 use crate::parquet::chunks::{ChunkView, Pool};
 use crate::parquet::selected::Selected;

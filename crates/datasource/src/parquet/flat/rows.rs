@@ -6,7 +6,7 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use esker_datatypes::Buffers;
 
 use super::levels::{Levels, append, append_valid, push_bits};
-use super::values::Word;
+use super::words::Word;
 
 /// The rows of a column that have been read so far.
 pub(super) struct ReadRows<T> {
