@@ -9,6 +9,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::flat::{Piece, SharedColumns};
 use super::footer::{Footer, fill};
 use super::headers;
 use crate::read_at::ReadAt;
@@ -20,7 +21,11 @@ const KEPT: usize = 64 << 20;
 
 /// The bytes of a row group.
 #[derive(Debug, Default)]
-pub(super) struct RowGroupBytes(Mutex<Loaded>);
+pub(super) struct RowGroupBytes {
+    loaded: Mutex<Loaded>,
+    /// What has been decoded of it, where several read pieces.
+    shared: Option<Arc<SharedColumns>>,
+}
 
 #[derive(Debug, Default)]
 struct Loaded {
@@ -43,6 +48,14 @@ struct Block {
 }
 
 impl RowGroupBytes {
+    /// Bytes of which several read.
+    pub(super) fn of_pieces() -> Self {
+        Self {
+            loaded: Mutex::default(),
+            shared: Some(Arc::default()),
+        }
+    }
+
     /// Reads those of the columns that are not there yet, and says how many bytes that were.
     ///
     /// # Errors
@@ -57,7 +70,7 @@ impl RowGroupBytes {
         columns: &[usize],
         pool: &mut Pool,
     ) -> Result<u64> {
-        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let absent = columns.iter().filter(|&c| !loaded.columns.contains(c));
         let absent: Vec<usize> = absent.copied().collect();
         if absent.is_empty() {
@@ -110,20 +123,24 @@ impl RowGroupBytes {
         Ok(read)
     }
 
-    /// What is there, for a decoder.
-    pub(super) fn view(&self, len: u64) -> ChunkView {
-        let loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What is there, for a decoder of these rows.
+    pub(super) fn view(&self, len: u64, rows: Range<usize>) -> ChunkView {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         ChunkView {
             len,
             blocks: loaded.blocks.as_slice().into(),
             lengths: loaded.lengths.as_slice().into(),
             packed_levels: loaded.packed_levels.as_slice().into(),
+            shared: self.shared.clone().zip(Some(rows)),
         }
     }
 
     /// Gives the buffers back, when nobody else reads them.
     pub(super) fn recycle(self: Arc<Self>, pool: &mut Pool) {
-        if let Some(Self(loaded)) = Arc::into_inner(self) {
+        if let Some(Self { loaded, shared }) = Arc::into_inner(self) {
+            if let Some(shared) = shared.and_then(Arc::into_inner) {
+                shared.recycle(pool);
+            }
             let loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
             for block in loaded.blocks {
                 pool.give(block.buffer);
@@ -209,6 +226,8 @@ pub(super) struct ChunkView {
     lengths: Arc<[usize]>,
     /// The columns, by position in the file, with levels packed as old writers did.
     packed_levels: Arc<[usize]>,
+    /// The rows that are read, where others read others.
+    shared: Option<(Arc<SharedColumns>, Range<usize>)>,
 }
 
 impl ChunkView {
@@ -216,6 +235,12 @@ impl ChunkView {
     fn rest(&self, start: u64) -> Option<Bytes> {
         let (block, offset) = place_of(&self.blocks, start)?;
         Some(block.buffer.slice(offset..block.len))
+    }
+
+    /// The rows of a column (by position in the file), where others read others.
+    pub(super) fn piece(&self, column: usize) -> Option<Piece> {
+        let (columns, rows) = self.shared.as_ref()?;
+        Some(columns.piece(column, rows.clone()))
     }
 
     /// Whether a column (by position in the file) has levels packed as old writers did.
@@ -319,6 +344,7 @@ mod tests {
             blocks: [block(10, 3, "abc??"), block(20, 4, "defg")].into(),
             lengths: [].into(),
             packed_levels: [].into(),
+            shared: None,
         };
         let check = |start, length, want: Option<&str>| {
             let found = view.get_bytes(start, length).ok();

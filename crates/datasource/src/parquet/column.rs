@@ -66,7 +66,9 @@ impl ColumnReader {
             && let Some(form) = Form::of(chunk, &data_type, coded)
         {
             let form = (form, &data_type);
-            let flat = FlatReader::open(chunk, chunks, form, group_rows, &rows.selected)?;
+            let piece = chunks.piece(column);
+            let bytes = (chunks, piece);
+            let flat = FlatReader::open(chunk, bytes, form, group_rows, &rows.selected)?;
             return Ok(reader(Decoder::Flat(Box::new(flat))));
         }
         // The crate takes the lowest bit of a byte for the first one, the format the highest.

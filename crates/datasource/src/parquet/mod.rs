@@ -89,9 +89,9 @@ use crate::{FileSet, ReadAt};
 /// statistics together would take longer than it helps.
 const MOST_CHUNKS: usize = 1 << 16;
 
-/// Row groups are not cut into pieces smaller than this, unless the options say so: pages at the
-/// borders are decompressed for both.
-const LEAST_ROWS: usize = 32 << 10;
+/// Row groups are not cut into pieces smaller than this, unless the options say so: rows before a
+/// piece's first have to be skipped.
+const LEAST_ROWS: usize = 64 << 10;
 
 /// So many rows at most are in a piece that is read while a filter is undecided. Tests have few.
 const FIRST_ROWS: usize = if cfg!(test) { 2 } else { 32 << 10 };
@@ -240,22 +240,6 @@ impl ParquetSource {
         folded.finish()
     }
 
-    /// How many rows a split has at most: few enough that all workers have something to do.
-    fn split_rows(&self, workers: usize) -> usize {
-        let (mut groups, mut largest) = (0, 0);
-        for file in &self.files {
-            let footer = file.footer();
-            groups += footer.row_groups();
-            let rows = (0..footer.row_groups()).map(|group| footer.rows(group));
-            largest = largest.max(rows.max().unwrap_or(0));
-        }
-        let all = self.options.split_rows.max(1);
-        match workers.div_ceil(groups.max(1)) {
-            0 | 1 => all,
-            pieces => all.min(largest.div_ceil(pieces).max(LEAST_ROWS)),
-        }
-    }
-
     /// The stem of the file's name, the folder's, or a fixed part of the pattern: what plan text calls the table.
     pub fn name(&self) -> &str {
         &self.name
@@ -368,8 +352,10 @@ impl TableSource for ParquetSource {
             batch_size: request.batch_size.max(1),
             prune: self.options.prune,
             dictionaries: self.options.dictionaries,
-            split_rows: self.split_rows(request.query.threads()),
+            split_rows: self.options.split_rows.max(1),
             first_rows: FIRST_ROWS,
+            least_rows: LEAST_ROWS,
+            workers: request.query.threads(),
             bytes_read: AtomicU64::new(0),
             rows_skipped: AtomicU64::new(0),
         }))))

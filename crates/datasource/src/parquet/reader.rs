@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) dictionaries: bool,
     pub(super) split_rows: usize,
     pub(super) first_rows: usize,
+    pub(super) least_rows: usize,
+    pub(super) workers: usize,
     pub(super) bytes_read: AtomicU64,
     /// Rows of row groups that were read, in pages that were not.
     pub(super) rows_skipped: AtomicU64,
@@ -85,7 +87,7 @@ impl Shared {
             split.file.footer(),
             split.row_group,
             column,
-            split.bytes.view(split.file.len()),
+            split.bytes.view(split.file.len(), split.rows.clone()),
             rows,
             self.dictionaries,
         )
@@ -173,6 +175,9 @@ impl ScanReader for ParquetReader {
             prune: shared.prune,
             split_rows: shared.split_rows,
             first_rows: shared.first_rows,
+            least_rows: shared.least_rows,
+            workers: shared.workers,
+            batch_size: shared.batch_size,
         })?;
         let splits = cursor.splits();
         drop(cursor);

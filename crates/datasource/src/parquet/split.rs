@@ -44,7 +44,8 @@ pub(super) struct Cursor {
     /// Whether a split holds some of its rows.
     taken: bool,
     splits: u64,
-    /// How many rows may be planned still.
+    /// How many rows there are from here on, and how many may be planned still.
+    left: u64,
     wanted: u64,
     counts: Counts,
 }
@@ -64,17 +65,35 @@ pub(super) struct Plan<'a> {
     pub(super) columns: &'a [usize],
     pub(super) filters: &'a [ScanFilter],
     pub(super) prune: bool,
+    /// How many rows a split has at most,
     pub(super) split_rows: usize,
-    /// The same while a filter is undecided.
+    /// and while a filter is undecided.
     pub(super) first_rows: usize,
+    /// How many rows it has at least, unless it may not have so many.
+    pub(super) least_rows: usize,
+    pub(super) workers: usize,
+    pub(super) batch_size: usize,
 }
 
 impl Plan<'_> {
-    /// How many rows to give at most of a row group of so many.
-    fn rows_at_once(&self, group_rows: usize) -> usize {
-        // Pieces of about the same size.
-        let pieces = group_rows.div_ceil(self.split_rows).max(1);
+    /// How many of the next rows to give: `group_rows` are left of the row group, and `all_rows` of
+    /// the scan.
+    ///
+    /// At most a worker's share of what is left, so that all are done at about the same time
+    /// (Polychronopoulos and Kuck, Guided Self-Scheduling, 1987).
+    fn rows_at_once(&self, group_rows: usize, all_rows: u64) -> usize {
+        let share = match self.workers {
+            0 | 1 => usize::MAX,
+            workers => usize::try_from(all_rows.div_ceil(workers as u64)).unwrap_or(usize::MAX),
+        };
+        let most = share.max(self.least_rows).min(self.split_rows).max(1);
+        // Pieces of about the same size, in whole batches.
+        let pieces = group_rows.div_ceil(most).max(1);
         let rows = group_rows.div_ceil(pieces);
+        let rows = rows
+            .checked_next_multiple_of(self.batch_size.max(1))
+            .unwrap_or(rows);
+        let rows = rows.min(most);
         let mut filters = self.filters.iter();
         match filters.any(|filter| filter.predicate.properties().undecided) {
             true => rows.min(self.first_rows),
@@ -99,7 +118,9 @@ impl Plan<'_> {
 impl Cursor {
     /// At the first row of the files; no more splits once these hold `wanted` rows.
     pub(super) fn new(files: Vec<Arc<ParquetFile>>, wanted: u64) -> Self {
+        let rows = files.iter().map(|file| file.footer().total_rows());
         Self {
+            left: rows.sum(),
             files,
             open: None,
             file: 0,
@@ -145,10 +166,15 @@ impl Cursor {
             };
             if self.row == 0 {
                 self.counts.row_groups += 1;
-                self.bytes = Arc::default();
                 self.taken = false;
             }
-            let end = group_rows.min(self.row + plan.rows_at_once(group_rows));
+            let rows = group_rows - self.row;
+            let rows = rows.min(plan.rows_at_once(rows, self.left.min(self.wanted)));
+            let end = self.row + rows;
+            if self.row == 0 && end < group_rows {
+                self.bytes = Arc::new(RowGroupBytes::of_pieces());
+            }
+            self.left = self.left.saturating_sub(rows as u64);
             let split = Split {
                 ordinal: self.splits,
                 row_group: self.row_group,
@@ -194,4 +220,42 @@ fn prune(mut split: Split, plan: Plan<'_>) -> Option<Split> {
         }
     }
     Some(split)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_get_smaller_to_the_end() {
+        let plan = |workers| Plan {
+            columns: &[],
+            filters: &[],
+            prune: true,
+            split_rows: 1000,
+            first_rows: 1,
+            least_rows: 100,
+            workers,
+            batch_size: 8,
+        };
+        let cut = |workers, groups: &[usize]| {
+            let (mut all, mut pieces) = (groups.iter().sum::<usize>(), Vec::new());
+            for &group in groups {
+                let mut left = group;
+                while left > 0 {
+                    let rows = plan(workers).rows_at_once(left, all as u64).min(left);
+                    pieces.push(rows);
+                    left -= rows;
+                    all -= rows;
+                }
+            }
+            pieces
+        };
+        assert_eq!(cut(1, &[800, 800]), [800, 800]);
+        assert_eq!(cut(1, &[2100]), [704, 704, 692]);
+        assert_eq!(cut(2, &[800, 800]), [800, 400, 200, 100, 100]);
+        assert_eq!(cut(2, &[150]), [80, 70]);
+        assert_eq!(cut(4, &[800]), [200, 150, 113, 88, 88, 88, 73]);
+        assert_eq!(cut(2, &[]), [0; 0]);
+    }
 }

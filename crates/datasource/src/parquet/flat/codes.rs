@@ -23,7 +23,7 @@ const GROUP: usize = 32;
 const GROUP_BYTES: usize = GROUP / 8 * WIDEST as usize + 8;
 
 /// Codes that are still to be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Codes {
     bytes: Bytes,
     /// Where the next run begins, or the next block of a packed one.
@@ -33,7 +33,7 @@ pub(super) struct Codes {
 }
 
 /// What is left of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Run {
     Same {
         code: u32,

@@ -11,8 +11,10 @@ use super::words::Word;
 use crate::parquet::chunks::Pool;
 
 /// The values that the codes of a chunk stand for.
+#[derive(Clone, Debug, Default)]
 pub(super) enum Dictionary {
     /// Not read, or not there.
+    #[default]
     None,
     /// Values of some bytes each, as the page has them.
     Words {

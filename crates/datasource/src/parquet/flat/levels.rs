@@ -12,7 +12,7 @@ use esker_datatypes::{Error, Result};
 use super::words::Word;
 
 /// A bit for each value of a page: whether it is there.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Levels {
     words: Vec<u64>,
     /// All words behind those: a run up to the end takes no memory, however long it claims to be.

@@ -16,6 +16,8 @@ mod pages;
 mod reader;
 /// What has been read.
 mod rows;
+/// What pieces of a row group have in common.
+mod shared;
 /// Values of a page.
 mod values;
 /// Values of a fixed width.
@@ -27,6 +29,7 @@ use parquet::basic::{Encoding, Type as PhysicalType};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 pub(super) use self::reader::FlatReader;
+pub(super) use self::shared::{Piece, SharedColumns};
 
 /// What a chunk's values are decoded to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

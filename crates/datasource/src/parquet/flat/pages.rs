@@ -9,11 +9,11 @@ use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::Form;
 use super::codes::Codes;
 use super::dictionary::Dictionary;
 use super::levels::Levels;
 use super::values::Values;
+use super::{Form, Piece};
 use crate::parquet::chunks::{ChunkView, Pool};
 use crate::parquet::footer::blame;
 
@@ -23,9 +23,12 @@ pub(super) struct Pages {
     /// The reader gives pages as they are in the file, and they are to be decompressed.
     snappy: bool,
     nullable: bool,
+    /// The rows that are wanted, where others read others.
+    piece: Option<Piece>,
 }
 
 /// A page of values that are still to be read.
+#[derive(Clone, Debug)]
 pub(super) struct DataPage {
     /// What the page is in, to be given back.
     buffer: Bytes,
@@ -51,11 +54,16 @@ impl DataPage {
 }
 
 impl Pages {
-    /// The pages of a chunk in a row group of so many rows.
+    /// The pages of a chunk in a row group of so many rows, of which others may read pages too.
     ///
     /// # Errors
     /// `Data`, `Unsupported`.
-    pub(super) fn open(chunk: &ColumnChunkMetaData, bytes: ChunkView, rows: usize) -> Result<Self> {
+    pub(super) fn open(
+        chunk: &ColumnChunkMetaData,
+        bytes: ChunkView,
+        rows: usize,
+        piece: Option<Piece>,
+    ) -> Result<Self> {
         let snappy = chunk.compression() == Compression::SNAPPY;
         let reader = if snappy {
             let raw = chunk.clone().into_builder();
@@ -68,14 +76,50 @@ impl Pages {
             reader: reader.map_err(blame)?,
             snappy,
             nullable: chunk.column_descr().max_def_level() > 0,
+            piece,
         })
     }
 
-    /// The next page of values; dictionaries on the way are read. `None` at the end.
+    /// The next page of values, which begin with the value of this row; dictionaries on the way are
+    /// read. `None` at the end.
     ///
     /// # Errors
     /// `Data`, `Unsupported`.
     pub(super) fn next(
+        &mut self,
+        row: usize,
+        dictionary: &mut Dictionary,
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<Option<DataPage>> {
+        let Some(piece) = self.piece.clone() else {
+            return self.read(dictionary, form, pool);
+        };
+        // Reads dictionaries, but leaves no row out.
+        self.skip(0, dictionary, form, pool)?;
+        let next = self.reader.peek_next_page().map_err(blame)?;
+        let rows = next.and_then(|next| next.num_levels.or(next.num_rows));
+        let rows = row..row + rows.unwrap_or(0);
+        if rows.is_empty() || !piece.is_at_border(&rows) {
+            return self.read(dictionary, form, pool);
+        }
+        // Whoever comes while it is read waits for it: to read it too would take as long.
+        let mut border = piece.border();
+        if let Some((_, page)) = border.as_ref().filter(|(at, _)| *at == row) {
+            self.reader.skip_next_page().map_err(blame)?;
+            return Ok(Some(page.clone()));
+        }
+        let page = self.read(dictionary, form, pool)?;
+        if let Some(page) = &page
+            && border.as_ref().is_none_or(|(at, _)| *at < row)
+            && let Some((_, known)) = border.replace((row, page.clone()))
+        {
+            known.recycle(pool);
+        }
+        Ok(page)
+    }
+
+    fn read(
         &mut self,
         dictionary: &mut Dictionary,
         form: Form,
@@ -187,14 +231,31 @@ impl Pages {
         }
     }
 
+    /// Reads a dictionary, unless somebody else has.
     fn read_dictionary(
-        &mut self,
-        (page, encoding): (Bytes, Encoding),
+        &self,
+        page: (Bytes, Encoding),
         count: u32,
         dictionary: &mut Dictionary,
         form: Form,
         pool: &mut Pool,
     ) -> Result<()> {
+        let read = || self.new_dictionary(page, count, form, pool);
+        *dictionary = match &self.piece {
+            // A second one would be another.
+            Some(piece) if matches!(dictionary, Dictionary::None) => piece.dictionary(read)?,
+            _ => read()?,
+        };
+        Ok(())
+    }
+
+    fn new_dictionary(
+        &self,
+        (page, encoding): (Bytes, Encoding),
+        count: u32,
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<Dictionary> {
         if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
             return Err(Error::data(format!("a dictionary encoded as {encoding}")));
         }
@@ -205,11 +266,10 @@ impl Pages {
             pool.give(std::mem::take(&mut buffer));
         }
         let count = count as usize;
-        *dictionary = match form.width() {
-            Some(width) => Dictionary::of_words((buffer, bytes), count, width)?,
-            None => Dictionary::of_texts(bytes, count)?,
-        };
-        Ok(())
+        match form.width() {
+            Some(width) => Dictionary::of_words((buffer, bytes), count, width),
+            None => Dictionary::of_texts(bytes, count),
+        }
     }
 
     /// Decompresses a page, but for the first bytes: the buffer that it is in then, and the page.

@@ -15,7 +15,7 @@ use super::dictionary::{Dictionary, astray};
 use super::pages::{DataPage, Pages};
 use super::rows::{Others, ReadRows};
 use super::words::{Scratch, Word};
-use super::{Decoded, Form};
+use super::{Decoded, Form, Piece};
 use crate::parquet::chunks::{ChunkView, Pool};
 use crate::parquet::selected::Selected;
 
@@ -40,13 +40,13 @@ enum Wanted {
 }
 
 impl FlatReader {
-    /// Reads the selected ones of `rows` rows of a chunk.
+    /// Reads the selected ones of `rows` rows of a chunk, of which others may read some too.
     ///
     /// # Errors
     /// `Data`.
     pub(in crate::parquet) fn open(
         chunk: &ColumnChunkMetaData,
-        bytes: ChunkView,
+        (bytes, piece): (ChunkView, Option<Piece>),
         (form, data_type): (Form, &DataType),
         rows: usize,
         selected: &Selected,
@@ -54,7 +54,7 @@ impl FlatReader {
         Ok(Self {
             form,
             data_type: data_type.clone(),
-            pages: Pages::open(chunk, bytes, rows)?,
+            pages: Pages::open(chunk, bytes, rows, piece)?,
             wanted: match selected {
                 Selected::All => Wanted::Runs(std::iter::once(0..rows).collect()),
                 Selected::Runs(runs) => Wanted::Runs(runs_of(runs)),
@@ -342,7 +342,10 @@ impl FlatReader {
     fn page(&mut self, pool: &mut Pool) -> Result<Option<&mut DataPage>> {
         while self.page.as_ref().is_none_or(|page| page.left() == 0) {
             self.finish_page(pool);
-            match self.pages.next(&mut self.dictionary, self.form, pool)? {
+            let page = self
+                .pages
+                .next(self.at, &mut self.dictionary, self.form, pool)?;
+            match page {
                 Some(page) => self.page = Some(page),
                 None => return Ok(None),
             }

@@ -117,8 +117,9 @@ fn read(
     let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
     let form = Form::of(chunk, data_type, true).unwrap();
     let rows = footer.rows(0);
-    let view = loaded.view(len);
-    let mut reader = FlatReader::open(chunk, view, (form, data_type), rows, selected).unwrap();
+    let view = loaded.view(len, 0..rows);
+    let mut reader =
+        FlatReader::open(chunk, (view, None), (form, data_type), rows, selected).unwrap();
     let mut left = match selected {
         Selected::All => rows,
         Selected::Runs(runs) => runs.row_count(),
@@ -144,6 +145,62 @@ fn read(
     found
 }
 
+/// What readers of pieces give of the first column of a file, the pieces by their last rows.
+///
+/// They read in turn, a portion each, all of them beginning before the first one ends.
+fn read_pieces(
+    bytes: &[u8],
+    data_type: &DataType,
+    ends: &[usize],
+    portion: usize,
+) -> Vec<ArrayRef> {
+    let file = MemoryReadAt::from(bytes.to_vec());
+    let len = bytes.len() as u64;
+    let footer = Footer::read(&file, len).unwrap();
+    let (mut pool, mut buffers) = (Pool::default(), Buffers::default());
+    let loaded = RowGroupBytes::of_pieces();
+    loaded
+        .load(&file, len, &footer, 0, &[0], &mut pool)
+        .unwrap();
+    let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
+    let form = Form::of(chunk, data_type, true).unwrap();
+    let rows = footer.rows(0);
+    let mut start = 0;
+    let mut readers = Vec::new();
+    for &end in ends {
+        let runs = vec![
+            RowSelector::skip(start),
+            RowSelector::select(end - start),
+            RowSelector::skip(rows - end),
+        ];
+        let selected = Selected::Runs(RowSelection::from(runs));
+        let view = loaded.view(len, start..end);
+        let piece = view.piece(0);
+        assert!(piece.is_some());
+        let form = (form, data_type);
+        let reader = FlatReader::open(chunk, (view, piece), form, rows, &selected).unwrap();
+        readers.push((reader, end - start, Vec::new()));
+        start = end;
+    }
+    while readers.iter().any(|(_, left, _)| *left > 0) {
+        for (reader, left, found) in &mut readers {
+            let rows = portion.min(*left);
+            *left -= rows;
+            let decoded = reader.next(rows, None, &mut buffers, &mut pool);
+            found.push(match decoded.unwrap() {
+                Decoded::Array(array) => array,
+                Decoded::Codes(codes, texts) => take(&texts, &codes, None).unwrap(),
+            });
+        }
+    }
+    let (readers, found): (Vec<_>, Vec<_>) = readers.into_iter().map(|(r, _, f)| (r, f)).unzip();
+    for reader in readers {
+        reader.recycle(&mut buffers, &mut pool);
+    }
+    Arc::new(loaded).recycle(&mut pool);
+    found.concat()
+}
+
 /// The numbers below `count` that `of` does not divide.
 fn some_of(count: usize, of: u32) -> Vec<u32> {
     (0..count as u32).filter(|i| i % of > 0).collect()
@@ -159,6 +216,50 @@ struct Shape {
     falls_back: bool,
     page_rows: usize,
     compression: usize,
+}
+
+impl Shape {
+    /// A file with one column, and that; of the values each comes so many times.
+    fn written(&self, values: Vec<(Option<u16>, usize)>) -> (Vec<u8>, ArrayRef) {
+        // Neighbours are often the same, or count on.
+        let values = values.into_iter().flat_map(|(value, count)| {
+            (0..count).map(move |i| {
+                let value = value.map(|v| if v % 2 == 0 { v } else { v + i as u16 });
+                value.or_else(|| i.is_multiple_of(2).then_some(7))
+            })
+        });
+        let values = values.map(|value| {
+            if self.nullable {
+                value
+            } else {
+                value.or(Some(3))
+            }
+        });
+        let array = column(self.kind, &values.collect::<Vec<_>>());
+        let stored = stored(self.kind, &array);
+        let field = Field::new("c", stored.data_type().clone(), self.nullable);
+        let schema = Arc::new(ArrowSchema::new(vec![field]));
+        let batch = RecordBatch::try_new(schema, vec![stored]).unwrap();
+        let mut properties = WriterProperties::builder()
+            .set_writer_version(self.version)
+            .set_dictionary_enabled(self.dictionary)
+            .set_data_page_row_count_limit(self.page_rows)
+            .set_write_batch_size(self.page_rows.min(16))
+            .set_compression(compressions()[self.compression]);
+        if self.falls_back {
+            properties = properties.set_dictionary_page_size_limit(16);
+        }
+        if !self.dictionary || self.falls_back {
+            properties = properties.set_encoding(Encoding::PLAIN);
+        }
+        (file(&[batch], properties), array)
+    }
+}
+
+/// Values, each with how many times it comes.
+fn values() -> impl Strategy<Value = Vec<(Option<u16>, usize)>> {
+    let value = prop::option::weighted(0.8, 0u16..40);
+    prop::collection::vec((value, 1usize..30), 1..12)
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
@@ -193,42 +294,16 @@ proptest! {
     #[test]
     fn values_come_back(
         shape in shapes(),
-        values in prop::collection::vec((prop::option::weighted(0.8, 0u16..40), 1usize..30), 1..12),
+        values in values(),
         portions in prop::collection::vec(0usize..60, 0..6),
         runs in prop::option::of(prop::collection::vec((1usize..80, any::<bool>()), 1..8)),
         picked in any::<bool>(),
         places in prop::option::of(2u32..5),
     ) {
-        // Neighbours are often the same, or count on.
-        let values = values.into_iter().flat_map(|(value, count)| {
-            (0..count).map(move |i| {
-                let value = value.map(|v| if v % 2 == 0 { v } else { v + i as u16 });
-                value.or_else(|| i.is_multiple_of(2).then_some(7))
-            })
-        });
-        let values: Vec<Option<u16>> = values
-            .map(|value| if shape.nullable { value } else { value.or(Some(3)) })
-            .collect();
-        let array = column(shape.kind, &values);
-        let stored = stored(shape.kind, &array);
-        let field = Field::new("c", stored.data_type().clone(), shape.nullable);
-        let schema = Arc::new(ArrowSchema::new(vec![field]));
-        let batch = RecordBatch::try_new(schema, vec![stored]).unwrap();
-        let mut properties = WriterProperties::builder()
-            .set_writer_version(shape.version)
-            .set_dictionary_enabled(shape.dictionary)
-            .set_data_page_row_count_limit(shape.page_rows)
-            .set_write_batch_size(shape.page_rows.min(16))
-            .set_compression(compressions()[shape.compression]);
-        if shape.falls_back {
-            properties = properties.set_dictionary_page_size_limit(16);
-        }
-        if !shape.dictionary || shape.falls_back {
-            properties = properties.set_encoding(Encoding::PLAIN);
-        }
-        let bytes = file(&[batch], properties);
+        let (bytes, array) = shape.written(values);
+        let count = array.len();
         let selection = runs.map(|runs| {
-            let mut left = values.len();
+            let mut left = count;
             let mut selectors = Vec::new();
             for (count, skip) in runs {
                 let row_count = count.min(left);
@@ -238,7 +313,7 @@ proptest! {
             RowSelection::from(selectors)
         });
         let mut rows = match &selection {
-            None => (0..values.len() as u32).collect(),
+            None => (0..count as u32).collect(),
             Some(selection) => runs_of(selection)
                 .into_iter()
                 .flat_map(|run| run.start as u32..run.end as u32)
@@ -266,5 +341,21 @@ proptest! {
         }
         let want = take(&array, &UInt32Array::from(rows), None).unwrap();
         prop_assert_eq!(&found, &want);
+    }
+
+    #[test]
+    fn pieces_come_back(
+        shape in shapes(),
+        values in values(),
+        ends in prop::collection::vec(0usize..300, 0..5),
+        portion in 1usize..60,
+    ) {
+        let (bytes, array) = shape.written(values);
+        let mut ends: Vec<usize> = ends.into_iter().map(|end| end.min(array.len())).collect();
+        ends.push(array.len());
+        ends.sort_unstable();
+        let found = read_pieces(&bytes, array.data_type(), &ends, portion);
+        let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        prop_assert_eq!(&concat(&found).unwrap(), &array);
     }
 }

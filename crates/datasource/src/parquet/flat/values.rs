@@ -8,6 +8,7 @@ use super::dictionary::Dictionary;
 use super::words::Word;
 
 /// The values of a page that are left.
+#[derive(Clone, Debug)]
 pub(super) enum Values {
     /// One behind the other.
     Plain {
