@@ -322,7 +322,7 @@ pub(super) struct Rows {
 }
 
 /// Whether a column is one of texts, and all values of its chunk are codes into a dictionary.
-fn is_coded(chunk: Option<&ColumnChunkMetaData>, data_type: &DataType) -> bool {
+pub(super) fn is_coded(chunk: Option<&ColumnChunkMetaData>, data_type: &DataType) -> bool {
     *data_type == DataType::Utf8View && chunk.is_some_and(is_dictionary)
 }
 

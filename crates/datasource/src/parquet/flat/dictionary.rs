@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringViewBuilder};
-use arrow::buffer::Buffer;
+use arrow::array::{ArrayRef, AsArray, StringViewBuilder};
+use arrow::buffer::{Buffer, ScalarBuffer};
 use bytes::Bytes;
 use esker_datatypes::{Error, Result};
 
+use super::Form;
+use super::texts::Texts;
 use super::words::Word;
 use crate::parquet::chunks::Pool;
 
@@ -24,7 +26,8 @@ pub(super) enum Dictionary {
         count: usize,
         width: usize,
     },
-    Texts(ArrayRef),
+    /// Texts or bytes, and their views, which point into the page alone.
+    Texts(ArrayRef, ScalarBuffer<u128>),
 }
 
 impl Dictionary {
@@ -52,43 +55,41 @@ impl Dictionary {
         })
     }
 
-    /// A dictionary of texts, as views of the page.
+    /// A dictionary of texts or bytes, as views of the page.
     ///
     /// # Errors
     /// `Data` when there are fewer texts, or one is no UTF-8.
-    pub(super) fn of_texts(page: Bytes, count: usize) -> Result<Self> {
-        let early = || Error::data(format!("a dictionary of {count} texts ends too early"));
-        // Each has four bytes at least.
-        if count > page.len() / 4 {
-            return Err(early());
-        }
-        let mut texts = StringViewBuilder::with_capacity(count);
-        let block = texts.append_block(Buffer::from(page.clone()));
-        let mut at = 0;
-        for _ in 0..count {
-            let length = page.get(at..).and_then(<[u8]>::first_chunk::<4>);
-            let length = u32::from_le_bytes(*length.ok_or_else(early)?);
-            at += 4;
-            let offset = u32::try_from(at).map_err(|_| early())?;
-            if length as usize > page.len() - at {
-                return Err(early());
-            }
-            let appended = texts.try_append_view(block, offset, length);
-            appended.map_err(|_| Error::data("a dictionary with a text that is no UTF-8"))?;
-            at += length as usize;
-        }
-        Ok(Self::Texts(Arc::new(texts.finish())))
+    pub(super) fn of_texts(page: Bytes, count: usize, form: Form) -> Result<Self> {
+        let texts = Texts::whole(page, count, form)?;
+        let views = match texts.as_string_view_opt() {
+            Some(texts) => texts.views().clone(),
+            None => texts.as_binary_view().views().clone(),
+        };
+        Ok(Self::Texts(texts, views))
+    }
+
+    /// The page that views point into.
+    pub(super) fn page(&self) -> Buffer {
+        let Self::Texts(texts, _) = self else {
+            return Buffer::default();
+        };
+        let pages = match texts.as_string_view_opt() {
+            Some(texts) => texts.data_buffers(),
+            None => texts.as_binary_view().data_buffers(),
+        };
+        pages.first().cloned().unwrap_or_default()
     }
 
     /// The texts; none of another dictionary.
     pub(super) fn texts(&self) -> ArrayRef {
         match self {
-            Self::Texts(texts) => Arc::clone(texts),
+            Self::Texts(texts, _) => Arc::clone(texts),
             Self::None | Self::Words { .. } => Arc::new(StringViewBuilder::new().finish()),
         }
     }
 
-    /// Appends the values that codes stand for; of texts the codes themselves, whatever they are.
+    /// Appends the values that codes stand for; of texts their views, or the codes
+    /// themselves, whatever they are.
     ///
     /// # Errors
     /// `Data` for codes of nothing.
@@ -108,7 +109,15 @@ impl Dictionary {
                 }
                 T::pick(out, bytes, *width, (codes, 0));
             }
-            Self::Texts(_) => out.extend(codes.iter().map(|&code| T::of_code(code))),
+            Self::Texts(_, views) if T::VIEWS => {
+                let most = codes.iter().fold(0, |most, &code| most.max(code));
+                if most as usize >= views.len() && !codes.is_empty() {
+                    return Err(astray(most, views.len()));
+                }
+                let views = codes.iter().filter_map(|&code| views.get(code as usize));
+                out.extend(views.map(|&view| T::of_view(view)));
+            }
+            Self::Texts(..) => out.extend(codes.iter().map(|&code| T::of_code(code))),
             Self::None => {
                 if let Some(&code) = codes.first() {
                     return Err(astray(code, 0));
@@ -137,7 +146,7 @@ impl Dictionary {
                 drop(bytes);
                 pool.give(buffer);
             }
-            Self::None | Self::Texts(_) => {}
+            Self::None | Self::Texts(..) => {}
         }
     }
 }

@@ -18,6 +18,8 @@ mod reader;
 mod rows;
 /// What pieces of a row group have in common.
 mod shared;
+/// Texts of a page.
+mod texts;
 /// Values of a page.
 mod values;
 /// Values of a fixed width.
@@ -44,16 +46,20 @@ pub(super) enum Form {
     Digits128(usize),
     /// Codes into a dictionary of texts.
     Codes,
+    /// Texts.
+    Texts,
+    /// Bytes, as many as there are.
+    Bytes,
 }
 
 impl Form {
-    /// How many bytes a value has; `None` for texts.
+    /// How many bytes a value has; `None` for texts and bytes.
     fn width(self) -> Option<usize> {
         match self {
             Self::Four => Some(4),
             Self::Eight => Some(8),
             Self::Digits64(width) | Self::Digits128(width) => Some(width),
-            Self::Codes => None,
+            Self::Codes | Self::Texts | Self::Bytes => None,
         }
     }
 
@@ -90,7 +96,9 @@ impl Form {
                     _ => None,
                 }
             }
-            (PhysicalType::BYTE_ARRAY, DataType::Utf8View) => coded.then_some(Self::Codes),
+            (PhysicalType::BYTE_ARRAY, DataType::Utf8View) if coded => Some(Self::Codes),
+            (PhysicalType::BYTE_ARRAY, DataType::Utf8View) => Some(Self::Texts),
+            (PhysicalType::BYTE_ARRAY, DataType::BinaryView) => Some(Self::Bytes),
             (
                 PhysicalType::INT32,
                 DataType::Int32

@@ -12,6 +12,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use super::codes::Codes;
 use super::dictionary::Dictionary;
 use super::levels::Levels;
+use super::texts::Texts;
 use super::values::Values;
 use super::{Form, Piece};
 use crate::parquet::chunks::{ChunkView, Pool};
@@ -268,7 +269,7 @@ impl Pages {
         let count = count as usize;
         match form.width() {
             Some(width) => Dictionary::of_words((buffer, bytes), count, width),
-            None => Dictionary::of_texts(bytes, count),
+            None => Dictionary::of_texts(bytes, count, form),
         }
     }
 
@@ -334,14 +335,17 @@ fn values(page: &Bytes, from: usize, encoding: Encoding, form: Form) -> Result<V
     }
     let bytes = page.slice(from..);
     if encoding == Encoding::PLAIN {
-        let width = form.width().ok_or_else(|| {
-            Error::data("a page of texts in a column of which the file says that all are codes")
-        })?;
-        return Ok(Values::Plain {
-            bytes,
-            at: 0,
-            width,
-        });
+        return match (form, form.width()) {
+            (Form::Texts | Form::Bytes, _) => Ok(Values::Texts(Texts::new(bytes, form))),
+            (_, Some(width)) => Ok(Values::Plain {
+                bytes,
+                at: 0,
+                width,
+            }),
+            (_, None) => Err(Error::data(
+                "a page of texts in a column of which the file says that all are codes",
+            )),
+        };
     }
     if !matches!(
         encoding,

@@ -96,6 +96,13 @@ impl FlatReader {
                 let (values, nulls) = self.rows::<i128>(rows, places, buffers, pool)?;
                 self.array(values, nulls)
             }
+            Form::Texts | Form::Bytes => {
+                self.scratch.blocks.begin();
+                let (views, nulls) = self.rows::<u128>(rows, places, buffers, pool)?;
+                let blocks = &mut self.scratch.blocks;
+                let texts = blocks.array(self.form, views, nulls, &self.dictionary)?;
+                Ok(Decoded::Array(texts))
+            }
             Form::Codes => {
                 let (codes, nulls) = self.rows::<u32>(rows, places, buffers, pool)?;
                 let texts = self.dictionary.texts();
@@ -151,6 +158,7 @@ impl FlatReader {
         self.skip_to(start + rows, pool)?;
         let others = match self.form {
             Form::Four | Form::Eight | Form::Digits64(_) | Form::Digits128(_) => Others::Any,
+            Form::Texts | Form::Bytes => Others::Zero,
             Form::Codes if self.dictionary.texts().is_empty() => Others::Null,
             Form::Codes => Others::Zero,
         };
@@ -247,14 +255,17 @@ impl FlatReader {
         self.at += count;
         match &page.levels {
             None => {
-                page.values.read(count, &self.dictionary, &mut out.values)?;
+                let blocks = &mut self.scratch.blocks;
+                let values = &mut out.values;
+                page.values.read(count, &self.dictionary, blocks, values)?;
                 out.add_valid(start);
             }
             Some(levels) => {
                 let dense = T::of_mut(&mut self.scratch.dense);
                 dense.clear();
                 let some = levels.count(from, count);
-                page.values.read(some, &self.dictionary, dense)?;
+                let blocks = &mut self.scratch.blocks;
+                page.values.read(some, &self.dictionary, blocks, dense)?;
                 out.add_levels(levels, from..from + count, dense);
             }
         }
@@ -277,15 +288,10 @@ impl FlatReader {
         self.at += count;
         let (values, dictionary) = (&mut page.values, &self.dictionary);
         let mut codes = std::mem::take(&mut self.scratch.codes);
+        let scratch = (&mut codes, &mut self.scratch.blocks);
         match &page.levels {
             None => {
-                values.pick(
-                    count,
-                    (places, base),
-                    dictionary,
-                    &mut codes,
-                    &mut out.values,
-                )?;
+                values.pick(count, (places, base), dictionary, scratch, &mut out.values)?;
                 out.add_valid(start);
             }
             Some(levels) => {
@@ -293,7 +299,7 @@ impl FlatReader {
                 let some = levels.ranks(from, (places, base), &mut there);
                 let dense = T::of_mut(&mut self.scratch.dense);
                 dense.clear();
-                values.pick(some, (&there, 0), dictionary, &mut codes, dense)?;
+                values.pick(some, (&there, 0), dictionary, scratch, dense)?;
                 let is_there = |&place: &u32| levels.is_there(from + place as usize - base);
                 out.add_some(places.iter().map(is_there), dense);
                 self.scratch.places = there;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Decimal64Array, Decimal128Array, FixedSizeBinaryArray,
-    Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray,
-    TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, BinaryViewArray, Date32Array, Decimal64Array, Decimal128Array,
+    FixedSizeBinaryArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringViewArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::{concat, take};
 use arrow::datatypes::{Decimal64Type, Field, Schema as ArrowSchema};
@@ -19,6 +19,7 @@ use super::reader::runs_of;
 use super::*;
 use crate::MemoryReadAt;
 use crate::parquet::chunks::{Pool, RowGroupBytes};
+use crate::parquet::column::is_coded;
 use crate::parquet::footer::Footer;
 use crate::parquet::selected::Selected;
 use crate::parquet::tests::file;
@@ -67,9 +68,19 @@ fn column(kind: usize, values: &[Option<u16>]) -> ArrayRef {
             let precision = if kind == 14 { 18 } else { 3 };
             Arc::new(values.with_precision_and_scale(precision, 2).unwrap())
         }
-        _ => {
-            let texts = values.iter().map(|v| v.map(|v| format!("text number {v}")));
+        10 | 15 | 16 => {
+            // Of some lengths around what a view holds, and not all of them ASCII.
+            let text = |v: u16| match (kind, v) {
+                (16, 0..3) => format!("Größe {v}, "),
+                (10, _) => format!("text number {v}"),
+                _ => "abcdefghijklmnop"[..usize::from(v) % 17].to_owned(),
+            };
+            let texts = values.iter().map(|v| v.map(text));
             Arc::new(texts.collect::<StringViewArray>())
+        }
+        _ => {
+            let bytes = values.iter().map(|v| v.map(|v| vec![255; usize::from(v)]));
+            Arc::new(BinaryViewArray::from_iter(bytes))
         }
     }
 }
@@ -115,7 +126,7 @@ fn read(
         .load(&file, len, &footer, 0, &[0], &mut pool)
         .unwrap();
     let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
-    let form = Form::of(chunk, data_type, true).unwrap();
+    let form = Form::of(chunk, data_type, is_coded(Some(chunk), data_type)).unwrap();
     let rows = footer.rows(0);
     let view = loaded.view(len, 0..rows);
     let mut reader =
@@ -163,7 +174,7 @@ fn read_pieces(
         .load(&file, len, &footer, 0, &[0], &mut pool)
         .unwrap();
     let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
-    let form = Form::of(chunk, data_type, true).unwrap();
+    let form = Form::of(chunk, data_type, is_coded(Some(chunk), data_type)).unwrap();
     let rows = footer.rows(0);
     let mut start = 0;
     let mut readers = Vec::new();
@@ -268,7 +279,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
         Just(WriterVersion::PARQUET_2_0)
     ];
     let all = (
-        0usize..15,
+        0usize..18,
         any::<bool>(),
         version,
         any::<(bool, bool)>(),
@@ -280,8 +291,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
             kind,
             nullable,
             version,
-            dictionary: dictionary || kind == 10,
-            falls_back: falls_back && kind != 10,
+            dictionary,
+            falls_back,
             page_rows,
             compression,
         },

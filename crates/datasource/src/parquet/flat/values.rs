@@ -5,6 +5,7 @@ use esker_datatypes::{Error, Result};
 
 use super::codes::Codes;
 use super::dictionary::Dictionary;
+use super::texts::{Blocks, Texts};
 use super::words::Word;
 
 /// The values of a page that are left.
@@ -16,6 +17,8 @@ pub(super) enum Values {
         at: usize,
         width: usize,
     },
+    /// Texts, each behind its length.
+    Texts(Texts),
     /// Codes into the dictionary.
     Codes(Codes),
 }
@@ -29,6 +32,7 @@ impl Values {
         &mut self,
         count: usize,
         dictionary: &Dictionary,
+        blocks: &mut Blocks,
         out: &mut Vec<T>,
     ) -> Result<()> {
         match self {
@@ -37,6 +41,7 @@ impl Values {
                 T::extend(out, bytes.get(*at..end).ok_or_else(early)?, *width);
                 *at = end;
             }
+            Self::Texts(texts) => texts.read(count, blocks, out)?,
             Self::Codes(codes) => {
                 let found = codes.read(
                     count,
@@ -62,7 +67,7 @@ impl Values {
         count: usize,
         (places, base): (&[u32], usize),
         dictionary: &Dictionary,
-        codes: &mut Vec<u32>,
+        (codes, blocks): (&mut Vec<u32>, &mut Blocks),
         out: &mut Vec<T>,
     ) -> Result<()> {
         match self {
@@ -73,6 +78,7 @@ impl Values {
                 *at = end;
                 Ok(())
             }
+            Self::Texts(texts) => texts.pick(count, (places, base), blocks, out),
             Self::Codes(packed) => {
                 codes.clear();
                 if packed.pick(count, (places, base), codes)? < count {
@@ -95,6 +101,7 @@ impl Values {
                     return Err(early());
                 }
             }
+            Self::Texts(texts) => texts.skip(count)?,
             Self::Codes(codes) => {
                 if codes.skip(count)? < count {
                     return Err(early());

@@ -3,6 +3,8 @@
 use arrow::datatypes::ArrowNativeType;
 use esker_datatypes::Buffers;
 
+use super::texts::Blocks;
+
 /// The bits of a value of fixed width.
 pub(super) trait Word: ArrowNativeType {
     /// A value that is seldom of use: NaN as a float, and near the end of integers and times.
@@ -19,6 +21,14 @@ pub(super) trait Word: ArrowNativeType {
 
     /// A code as a value.
     fn of_code(code: u32) -> Self;
+
+    /// Whether values are views of texts.
+    const VIEWS: bool = false;
+
+    /// The view of a text as a value; 0 where values are no views.
+    fn of_view(_view: u128) -> Self {
+        Self::default()
+    }
 }
 
 /// Values of as many bytes as the word, the lowest first.
@@ -106,6 +116,28 @@ macro_rules! big_endian {
 big_endian!(i64, digits_64);
 big_endian!(i128, digits_128);
 
+/// Views of texts, which do not stand in pages.
+impl Word for u128 {
+    const POISON: Self = 0;
+    const VIEWS: bool = true;
+
+    fn extend(_out: &mut Vec<Self>, _bytes: &[u8], _width: usize) {}
+
+    fn pick(_out: &mut Vec<Self>, _bytes: &[u8], _width: usize, _places: (&[u32], usize)) {}
+
+    fn of_mut(words: &mut AnyWidth) -> &mut Vec<Self> {
+        &mut words.views
+    }
+
+    fn of_code(_code: u32) -> Self {
+        0
+    }
+
+    fn of_view(view: u128) -> Self {
+        view
+    }
+}
+
 /// How many bits of a word that begins with a number are behind the number.
 #[inline]
 fn behind<T>(width: usize) -> usize {
@@ -130,6 +162,8 @@ pub(super) struct Scratch {
     /// Picked values, and codes of such.
     pub(super) picked: AnyWidth,
     pub(super) codes: Vec<u32>,
+    /// What views of texts point into.
+    pub(super) blocks: Blocks,
     /// Where picked values are.
     pub(super) places: Vec<u32>,
 }
@@ -141,6 +175,7 @@ pub(super) struct AnyWidth {
     eight: Vec<u64>,
     digits_64: Vec<i64>,
     digits_128: Vec<i128>,
+    views: Vec<u128>,
 }
 
 impl AnyWidth {
@@ -150,6 +185,7 @@ impl AnyWidth {
         buffers.give(self.eight);
         buffers.give(self.digits_64);
         buffers.give(self.digits_128);
+        buffers.give(self.views);
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;
 
-use super::pages::{Claim, one_column, unsigned};
+use super::pages::{Claim, one_column, one_column_with, unsigned};
 use super::{check_error, memory, read};
 use crate::ParquetOptions;
 use crate::parquet::headers::bodies;
@@ -309,7 +309,14 @@ fn differences() {
     let body = [&none[..], &sound, b"aabbccdd"].concat();
     let page = Claim::of(4, Encoding::DELTA_BYTE_ARRAY, &body);
     assert_eq!(
-        read(&one_column(texts[0], NONE, 4, &page.data(&body))).unwrap(),
+        read(&one_column_with(
+            Some(Encoding::DELTA_BYTE_ARRAY),
+            texts[0],
+            NONE,
+            4,
+            &page.data(&body)
+        ))
+        .unwrap(),
         4
     );
     for count in [5, 1 << 31, 1 << 40, 1 << 62, u64::MAX] {
@@ -330,9 +337,10 @@ fn differences() {
             ] {
                 for declared in texts {
                     let page = Claim::of(4, encoding, body);
-                    check(&one_column(declared, NONE, 4, &page.data(body)), "");
-                    let page = page.data_v2([0, 0], body);
-                    check(&one_column(declared, NONE, 4, &page), "");
+                    for page in [page.data(body), page.data_v2([0, 0], body)] {
+                        let file = one_column_with(Some(encoding), declared, NONE, 4, &page);
+                        check(&file, "");
+                    }
                 }
             }
             let page = Claim::of(4, Encoding::DELTA_BINARY_PACKED, &lying);
@@ -426,13 +434,34 @@ fn packed_levels() {
     ];
     assert_eq!(*found.as_primitive(), Int64Array::from(want.to_vec()));
     let refused = "not supported: levels encoded as BIT_PACKED";
-    for declared in [
-        "optional boolean c",
-        "optional binary c (UTF8)",
-        "repeated int64 c",
-    ] {
+    for declared in ["optional boolean c", "repeated int64 c"] {
         check(&one_column(declared, NONE, 10, &page), refused);
     }
+    // Of texts the same ones are there.
+    let length = |length: u32| length.to_le_bytes();
+    let texts = [
+        &length(1)[..],
+        b"a",
+        &length(0),
+        &length(1),
+        b"c",
+        &length(0),
+        &length(1),
+        b"a",
+    ]
+    .concat();
+    let body = [&[0b1011_0100, 0b0100_0000][..], &texts].concat();
+    let page = Claim::of(10, Encoding::PLAIN, &body).data_packed(&body);
+    let source = table(
+        &one_column("optional binary c (UTF8)", NONE, 10, &page),
+        ParquetOptions::default(),
+    );
+    let found = read_rows(&source)[0].column(0).clone();
+    let want = want.map(|number| number.map(|number| ["a", "", "c", ""][number as usize]));
+    assert_eq!(
+        *found.as_string_view(),
+        StringViewArray::from(want.to_vec())
+    );
     // Levels that are not there are encoded in no way.
     let page = Claim::of(8, Encoding::PLAIN, &[0x55]).data_packed(&[0x55]);
     let required = one_column("required boolean c", NONE, 8, &page);

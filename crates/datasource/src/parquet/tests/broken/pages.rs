@@ -145,6 +145,17 @@ const DICTIONARY: [u8; 2] = [0x15, 4];
 /// A file of one row group with one column `c`, declared so, whose chunk has these bytes. A dictionary
 /// at their begin is announced, as are codes for all values then.
 pub(super) fn one_column(declared: &str, codec: Compression, rows: i64, chunk: &[u8]) -> Vec<u8> {
+    one_column_with(None, declared, codec, rows, chunk)
+}
+
+/// The same, which says that another encoding is used too.
+pub(super) fn one_column_with(
+    other: Option<Encoding>,
+    declared: &str,
+    codec: Compression,
+    rows: i64,
+    chunk: &[u8],
+) -> Vec<u8> {
     let schema = parse_message_type(&format!("message m {{ {declared}; }}")).unwrap();
     let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
     let (dictionary, data, encoding) = match chunk.starts_with(&DICTIONARY) {
@@ -153,7 +164,7 @@ pub(super) fn one_column(declared: &str, codec: Compression, rows: i64, chunk: &
         false => (None, 4, Encoding::PLAIN),
     };
     let column = ColumnChunkMetaData::builder(schema.column(0))
-        .set_encodings(vec![Encoding::RLE, encoding])
+        .set_encodings([Encoding::RLE, encoding].into_iter().chain(other).collect())
         .set_dictionary_page_offset(dictionary)
         .set_compression(codec)
         .set_num_values(rows)

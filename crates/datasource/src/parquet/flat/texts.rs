@@ -1,0 +1,259 @@
+//! Texts and bytes as pages have them, each behind its length: views of the page, or of copies.
+
+#![allow(
+    unsafe_code,
+    reason = "the checked constructor would read every text again"
+)]
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryViewArray, StringViewArray};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use bytes::Bytes;
+use esker_datatypes::{Error, Result};
+
+use super::Form;
+use super::dictionary::Dictionary;
+use super::words::Word;
+
+/// The longest text that a view holds itself.
+const INLINE: usize = 12;
+/// The place of the copies among the buffers of a batch, behind the dictionary's page.
+const COPIES: u32 = 1;
+
+/// The texts of a page that are left.
+#[derive(Clone, Debug)]
+pub(super) struct Texts {
+    bytes: Bytes,
+    at: usize,
+    /// Each is to be checked: it may be no UTF-8.
+    unchecked: bool,
+}
+
+impl Texts {
+    /// The texts, or bytes, of a page.
+    pub(super) fn new(bytes: Bytes, form: Form) -> Self {
+        Self {
+            at: 0,
+            // Their lengths are ASCII too, as long as they are short.
+            unchecked: form != Form::Bytes && !bytes.is_ascii(),
+            bytes,
+        }
+    }
+
+    /// Appends views of the next texts, which point into the page.
+    ///
+    /// # Errors
+    /// `Data` when there are fewer, or one is no UTF-8.
+    pub(super) fn read<T: Word>(
+        &mut self,
+        count: usize,
+        blocks: &mut Blocks,
+        out: &mut Vec<T>,
+    ) -> Result<()> {
+        let block = blocks.place_of(&self.bytes)?;
+        self.views(count, block, out)
+    }
+
+    fn views<T: Word>(&mut self, count: usize, block: u32, out: &mut Vec<T>) -> Result<()> {
+        let mut at = self.at;
+        // Each has four bytes at least.
+        out.reserve(count.min(self.bytes.len() / 4));
+        for _ in 0..count {
+            let text = self.text(at)?;
+            at = text.end;
+            out.push(T::of_view(view(&self.bytes, &text, block, text.start)));
+        }
+        self.at = at;
+        Ok(())
+    }
+
+    /// Appends views of those of the next `count` texts that are at these places (ascending, from
+    /// `base` on), which point to copies.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn pick<T: Word>(
+        &mut self,
+        count: usize,
+        (places, base): (&[u32], usize),
+        blocks: &mut Blocks,
+        out: &mut Vec<T>,
+    ) -> Result<()> {
+        let (mut at, mut passed) = (self.at, 0);
+        for &place in places {
+            let place = (place as usize).wrapping_sub(base);
+            while passed < place {
+                at = self.end(at)?.1;
+                passed += 1;
+            }
+            let text = self.text(at)?;
+            at = text.end;
+            passed += 1;
+            let copy = blocks.copies.len();
+            if text.len() > INLINE {
+                let bytes = self.bytes.get(text.clone()).unwrap_or_default();
+                blocks.copies.extend_from_slice(bytes);
+            }
+            out.push(T::of_view(view(&self.bytes, &text, COPIES, copy)));
+        }
+        self.at = at;
+        self.skip(count.saturating_sub(passed))
+    }
+
+    /// Leaves out the next texts.
+    ///
+    /// # Errors
+    /// `Data` when there are fewer.
+    pub(super) fn skip(&mut self, count: usize) -> Result<()> {
+        let mut at = self.at;
+        for _ in 0..count {
+            at = self.end(at)?.1;
+        }
+        self.at = at;
+        Ok(())
+    }
+
+    /// Where the text begins and ends whose length stands here; within the page.
+    #[inline]
+    fn end(&self, at: usize) -> Result<(usize, usize)> {
+        let length = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<4>);
+        let length = u32::from_le_bytes(*length.ok_or_else(early)?) as usize;
+        let start = at + 4;
+        if length > self.bytes.len() - start {
+            return Err(early());
+        }
+        Ok((start, start + length))
+    }
+
+    /// The text whose length stands here, checked.
+    #[inline]
+    fn text(&self, at: usize) -> Result<Range<usize>> {
+        let (start, end) = self.end(at)?;
+        if self.unchecked {
+            let text = self.bytes.get(start..end).unwrap_or_default();
+            std::str::from_utf8(text).map_err(|_| Error::data("a text that is no UTF-8"))?;
+        }
+        Ok(start..end)
+    }
+
+    /// All texts of a page, of so many, as views of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn whole(page: Bytes, count: usize, form: Form) -> Result<ArrayRef> {
+        let mut views: Vec<u128> = Vec::new();
+        Self::new(page.clone(), form).views(count, 0, &mut views)?;
+        let pages = vec![Buffer::from(page)];
+        // SAFETY: `views` has checked the texts, and the page is their one buffer.
+        unsafe { array(form, views, pages, None) }
+    }
+}
+
+/// The view of bytes that stand at `offset` in a block; what is longer than a view has its first
+/// four bytes there.
+#[inline]
+fn view(bytes: &[u8], text: &Range<usize>, block: u32, offset: usize) -> u128 {
+    let length = text.len();
+    // Sixteen bytes in one, where the page has them.
+    let word = bytes.get(text.start..).and_then(<[u8]>::first_chunk::<16>);
+    let word = word.map_or_else(
+        || {
+            let mut word = [0; 16];
+            let text = bytes.get(text.clone()).unwrap_or_default();
+            word.iter_mut().zip(text).for_each(|(to, &from)| *to = from);
+            u128::from_le_bytes(word)
+        },
+        |word| u128::from_le_bytes(*word),
+    );
+    if length <= INLINE {
+        let mask = (1u128 << (8 * length)) - 1;
+        return (word & mask) << 32 | length as u128;
+    }
+    let prefix = u128::from(word as u32);
+    (offset as u128) << 96 | u128::from(block) << 64 | prefix << 32 | length as u128
+}
+
+/// An array of texts, or bytes.
+///
+/// # Safety
+/// The views are valid for the buffers, and what they point to is UTF-8, unless the form is `Bytes`.
+unsafe fn array(
+    form: Form,
+    views: Vec<u128>,
+    buffers: Vec<Buffer>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    if nulls
+        .as_ref()
+        .is_some_and(|nulls| nulls.len() != views.len())
+    {
+        return Err(Error::internal("a null mask of another length"));
+    }
+    let views = ScalarBuffer::from(views);
+    // SAFETY: as above, and the mask has been checked.
+    Ok(unsafe {
+        match form {
+            Form::Bytes => Arc::new(BinaryViewArray::new_unchecked(views, buffers.into(), nulls)),
+            _ => Arc::new(StringViewArray::new_unchecked(views, buffers.into(), nulls)),
+        }
+    })
+}
+
+/// What the views of a batch point into.
+///
+/// Invariant: a view that [`Texts`] gave for these blocks, or the dictionary, is valid for their
+/// buffers as long as no batch has been begun since.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    pages: Vec<Buffer>,
+    copies: Vec<u8>,
+}
+
+impl Blocks {
+    /// Forgets those of the last batch.
+    pub(super) fn begin(&mut self) {
+        self.pages.clear();
+        self.copies.clear();
+    }
+
+    /// The place of a page, of which rows will be read.
+    fn place_of(&mut self, page: &Bytes) -> Result<u32> {
+        let is_last = |last: &Buffer| last.as_ptr() == page.as_ptr() && last.len() == page.len();
+        if !self.pages.last().is_some_and(is_last) {
+            self.pages.push(Buffer::from(page.clone()));
+        }
+        u32::try_from(self.pages.len())
+            .map(|last| last + COPIES)
+            .map_err(|_| too_long())
+    }
+
+    /// Views of these blocks and of the dictionary, as an array.
+    pub(super) fn array(
+        &mut self,
+        form: Form,
+        views: Vec<u128>,
+        nulls: Option<NullBuffer>,
+        dictionary: &Dictionary,
+    ) -> Result<ArrayRef> {
+        let mut buffers = Vec::with_capacity(self.pages.len() + 2);
+        buffers.push(dictionary.page());
+        buffers.push(Buffer::from_vec(std::mem::take(&mut self.copies)));
+        buffers.append(&mut self.pages);
+        if u32::try_from(buffers.iter().map(Buffer::len).max().unwrap_or(0)).is_err() {
+            return Err(too_long());
+        }
+        // SAFETY: see the invariant. All of the views are of `Texts`, of the dictionary, whose page
+        // is the first buffer, or 0, which is the empty text. No buffer is longer than 32 bits say.
+        unsafe { array(form, views, buffers, nulls) }
+    }
+}
+
+fn early() -> Error {
+    Error::data("a page has fewer values than it says")
+}
+
+fn too_long() -> Error {
+    Error::resources_exhausted("more than 4 GiB of text in a batch")
+}
