@@ -1,5 +1,6 @@
 //! The bytes of a row group, as far as they are wanted, read once for all who read its rows.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,8 @@ use crate::read_at::ReadAt;
 
 /// Column chunks that lie side by side are read together up to this size.
 const MERGED: u64 = 4 << 20;
+/// How many buffers that others hold a reader waits for.
+const LENT: usize = 8;
 /// How many bytes of buffers a reader keeps for later.
 const KEPT: usize = 64 << 20;
 
@@ -286,11 +289,18 @@ impl ChunkReader for ChunkView {
 pub(super) struct Pool {
     free: Vec<Vec<u8>>,
     bytes: usize,
+    /// Buffers that others still held when they were given back.
+    lent: VecDeque<Bytes>,
 }
 
 impl Pool {
     /// A buffer of `len` bytes or more, whatever they are.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
+        for _ in 0..self.lent.len() {
+            if let Some(lent) = self.lent.pop_front() {
+                self.give(lent);
+            }
+        }
         match self.free.iter().rposition(|free| free.len() >= len) {
             Some(at) => {
                 let buffer = self.free.swap_remove(at);
@@ -310,6 +320,8 @@ impl Pool {
                 self.bytes += buffer.len();
                 self.free.push(buffer);
             }
+        } else if self.lent.len() < LENT {
+            self.lent.push_back(bytes);
         }
     }
 }

@@ -19,6 +19,8 @@ use super::window::{Window, whole};
 struct Stage {
     filters: Vec<usize>,
     columns: Vec<usize>,
+    /// The columns that nobody looks at behind these filters.
+    spent: Vec<usize>,
 }
 
 /// The windows of a split in which rows pass, and which columns have been decoded in them.
@@ -79,6 +81,7 @@ pub(super) fn filter(
                 }
             }
             try_filters(shared, split, stage, &mut window, cx)?;
+            stage.forget_spent(shared, &mut window, cx);
             if window.selection.is_none() {
                 recycle(window, cx);
                 continue;
@@ -154,10 +157,35 @@ fn stages(shared: &Shared, split: &Split, at_once: bool) -> Vec<Stage> {
             _ => stages.push(Stage {
                 filters: vec![filter],
                 columns,
+                spent: Vec::new(),
             }),
         }
     }
+    let mut needed = shared.projection.clone();
+    for stage in stages.iter_mut().rev() {
+        let filters = stage.filters.iter().filter_map(|&i| shared.filters.get(i));
+        for &column in filters.flat_map(|filter| filter.predicate.columns()) {
+            if !needed.contains(&column) {
+                needed.push(column);
+                stage.spent.push(column);
+            }
+        }
+    }
     stages
+}
+
+impl Stage {
+    /// Gives back the buffers of columns that nobody will look at any more.
+    fn forget_spent(&self, shared: &Shared, window: &mut Window, cx: &mut TaskContext) {
+        for &slot in &self.spent {
+            if let Some(column) = window.columns.get_mut(slot)
+                && let Some(null) = shared.absent.get(slot)
+            {
+                let absent = Column::constant(null.clone(), window.rows);
+                cx.buffers.recycle_column(std::mem::replace(column, absent));
+            }
+        }
+    }
 }
 
 /// Narrows the window's selection by the filters of a stage.

@@ -31,7 +31,7 @@ use crate::bits::{self, Target};
 use crate::vector::primitive;
 use views::SharedViews;
 
-pub use plan::{ChunkParts, chunk_of, plan_chunks};
+pub use plan::{ChunkParts, chunk_of, plan_chunks, plan_chunks_of};
 pub use size::{held_size, size_of_chunks};
 
 /// The most rows of a chunk.

@@ -1,7 +1,7 @@
 //! What breakers hold of their input, and the memory that is reserved for it.
 
 use esker_datatypes::{Column, Error, Result};
-use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, held_size, plan_chunks};
+use esker_kernels::select::chunks::{CHUNK_ROWS, ChunkParts, held_size, plan_chunks_of};
 use esker_runtime::Reservation;
 
 /// How many bytes a batch's columns take that are held together with those of the batch before it.
@@ -16,7 +16,16 @@ pub(crate) fn held_batch_size(columns: &[Column], before: Option<&[Column]>) -> 
 /// # Errors
 /// `ResourcesExhausted` for more chunks than row ids can name; `name` is who holds the batches.
 pub(crate) fn plan_held_chunks(name: &str, rows: &[usize]) -> Result<Vec<ChunkParts>> {
-    let plan = plan_chunks(rows);
+    plan_held_chunks_of(CHUNK_ROWS, name, rows)
+}
+
+/// The same with chunks of at most `most` rows.
+pub(crate) fn plan_held_chunks_of(
+    most: usize,
+    name: &str,
+    rows: &[usize],
+) -> Result<Vec<ChunkParts>> {
+    let plan = plan_chunks_of(most, rows);
     // The last id names no row.
     if plan.len() >= CHUNK_ROWS {
         let message = format!("{name} keeps 2^32 rows of its input at most");

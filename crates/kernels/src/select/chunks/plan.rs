@@ -24,13 +24,19 @@ pub type ChunkParts = Vec<(usize, Range<usize>)>;
 /// assert_eq!(chunks[2], [(2, 65_536..100_000)]);
 /// ```
 pub fn plan_chunks(rows: &[usize]) -> Vec<ChunkParts> {
+    plan_chunks_of(CHUNK_ROWS, rows)
+}
+
+/// The same with chunks of at most `most` rows, where these are fewer and more than none.
+pub fn plan_chunks_of(most: usize, rows: &[usize]) -> Vec<ChunkParts> {
+    let most = most.clamp(1, CHUNK_ROWS);
     let (mut chunks, mut open, mut filled) = (Vec::new(), Vec::new(), 0);
     for (batch, &rows) in rows.iter().enumerate() {
         let mut start = 0;
         while start < rows {
-            let length = (rows - start).min(CHUNK_ROWS);
-            let alone = length >= CHUNK_ROWS / 2;
-            if !open.is_empty() && (alone || filled + length > CHUNK_ROWS) {
+            let length = (rows - start).min(most);
+            let alone = length >= most.div_ceil(2);
+            if !open.is_empty() && (alone || filled + length > most) {
                 chunks.push(std::mem::take(&mut open));
                 filled = 0;
             }

@@ -56,7 +56,7 @@ impl GroupingOptions {
             maintain_order: false,
             constant_hash: false,
             batch_size,
-            few: 1 << 15,
+            few: 1 << 12,
             aside: 1 << 18,
         }
     }

@@ -27,11 +27,11 @@ use esker_datatypes::{Batch, Buffers, Column, Order, Result};
 use esker_kernels::select::chunks::chunk_of;
 use esker_runtime::{Reservation, TaskContext};
 
-use super::held::{Held, held_batch_size, plan_held_chunks};
+use super::held::{Held, held_batch_size, plan_held_chunks_of};
 use crate::expression::ProgramState;
 use crate::pipeline::{FinalizeTask, LocalSink, Sink, SinkStatus, Source, Streaming};
 use source::SortedSource;
-use stages::{MakeChunk, Stages};
+use stages::{MakeChunk, Stages, chunk_rows};
 
 pub use keys::SortSpec;
 pub use top_k::TopKExec;
@@ -90,12 +90,13 @@ impl Shared {
     }
 
     /// The batches in the order of the input, as recipes for chunks.
-    fn chunks(mut batches: Vec<Kept>) -> Result<Vec<MakeChunk>> {
+    fn chunks(mut batches: Vec<Kept>, threads: usize) -> Result<Vec<MakeChunk>> {
         // What stands behind all splits has no order among workers.
         batches.sort_by_key(|batch| (batch.order.ordinal, batch.order.sequence));
         let rows: Vec<usize> = batches.iter().map(|batch| batch.rows).collect();
         let mut chunks = Vec::new();
-        for parts in plan_held_chunks("SortExec", &rows)? {
+        let most = chunk_rows(rows.iter().sum(), threads);
+        for parts in plan_held_chunks_of(most, "SortExec", &rows)? {
             let (mut columns, mut own) = (Vec::with_capacity(parts.len()), Vec::new());
             for (at, range) in parts {
                 own.push((columns.len(), range));
@@ -131,7 +132,7 @@ impl Sink for SortExec {
             return self.shared.stages.advance(cx);
         }
         let Input { batches, held } = std::mem::take(&mut *self.shared.lock());
-        let chunks = Shared::chunks(batches)?;
+        let chunks = Shared::chunks(batches, cx.query.threads())?;
         Ok(self.shared.stages.begin(chunks, held, cx))
     }
 

@@ -21,6 +21,16 @@ pub(super) type MakeChunk = Box<dyn FnOnce(&mut Buffers) -> Result<Vec<Column>> 
 /// that they end at about the same time.
 const RUNS_PER_WORKER: usize = 2;
 const PIECES_PER_WORKER: usize = 4;
+/// Fewer rows are not worth a task.
+const LEAST_ROWS: usize = if cfg!(test) { 4 } else { 1 << 12 };
+
+/// How many rows a chunk has at most, of so many: few enough that all workers have some to sort.
+pub(super) fn chunk_rows(rows: usize, threads: usize) -> usize {
+    match threads {
+        0 | 1 => CHUNK_ROWS,
+        _ => (rows / (threads * RUNS_PER_WORKER)).clamp(LEAST_ROWS, CHUNK_ROWS),
+    }
+}
 
 /// The work of a sort between its input and its output.
 pub(super) struct Stages {
@@ -250,7 +260,7 @@ impl Stages {
             return Ok((state, Vec::new()));
         }
         let rows: usize = runs.iter().map(Run::len).sum();
-        let count = (rows / CHUNK_ROWS).clamp(1, cx.query.threads() * PIECES_PER_WORKER);
+        let count = (rows / LEAST_ROWS).clamp(1, cx.query.threads() * PIECES_PER_WORKER);
         let mut cuts = cut_runs(&runs, &keys, count);
         let mut before = 0;
         cuts.retain(|piece| {
