@@ -203,7 +203,7 @@ fn map_rows(
     if !bytes.is_empty() {
         all.push(Buffer::from_vec(bytes));
     }
-    Ok(Arc::new(StringViewArray::try_new(out.into(), all, nulls)?))
+    Ok(Arc::new(views::text_array(out, all, nulls)?))
 }
 
 /// Whether each column is a constant: what it gives is the same for every row.
