@@ -135,6 +135,17 @@ impl ColumnReader {
         })
     }
 
+    /// Reads what the first rows need, and others may need too.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(super) fn start(&mut self, pool: &mut Pool) -> Result<()> {
+        match &mut self.decoder {
+            Decoder::Flat(flat) => guarded(BROKEN, || flat.start(pool))?,
+            Decoder::Any { .. } => Ok(()),
+        }
+    }
+
     /// The next `rows` rows, which are as many as a batch has or those that are left. With `places`
     /// (ascending) only these of them will be looked at, and the others may be anything.
     ///

@@ -96,6 +96,7 @@ impl Delivery {
             let reader = shared.open_column(split, slot, rows.clone())?;
             delivery.rest.push((slot, reader));
         }
+        shared.start_columns(split, &mut delivery.rest, pool)?;
         Ok(delivery)
     }
 

@@ -66,6 +66,7 @@ pub(super) fn filter(
                 *decoded = true;
             }
         }
+        shared.start_columns(split, &mut readers, pool)?;
         let mut passed = Vec::with_capacity(windows.len());
         let mut count = 0;
         for mut window in windows {

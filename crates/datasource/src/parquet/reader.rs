@@ -94,6 +94,30 @@ impl Shared {
         .map_err(|e| self.blame(split, slot, e))
     }
 
+    /// Lets columns of a piece of a row group read what pieces share, each piece another column
+    /// first: so none waits for all of it.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(super) fn start_columns(
+        &self,
+        split: &Split,
+        readers: &mut [(usize, ColumnReader)],
+        pool: &mut Pool,
+    ) -> Result<()> {
+        let rows = split.file.footer().rows(split.row_group);
+        if split.rows.len() == rows || readers.is_empty() {
+            return Ok(());
+        }
+        let first = split.ordinal as usize % readers.len();
+        let (later, sooner) = readers.split_at_mut(first);
+        for (slot, reader) in sooner.iter_mut().chain(later) {
+            let started = reader.start(pool);
+            started.map_err(|e| self.blame(split, *slot, e))?;
+        }
+        Ok(())
+    }
+
     /// Whether rows of a column that lie apart are read about as fast as neighbours.
     pub(super) fn picks(&self, split: &Split, slot: usize) -> bool {
         let (footer, group) = (split.file.footer(), split.row_group);

@@ -34,6 +34,8 @@ impl Split {
 #[derive(Debug)]
 pub(super) struct Cursor {
     files: Vec<Arc<ParquetFile>>,
+    /// How many row groups they have.
+    groups: usize,
     /// The file that is read, once it is open.
     open: Option<OpenFile>,
     file: usize,
@@ -75,18 +77,39 @@ pub(super) struct Plan<'a> {
     pub(super) batch_size: usize,
 }
 
+/// What a cursor has before it.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// How many rows are left of the row group, of how many.
+    of_group: usize,
+    group_rows: usize,
+    /// How many rows are left of the scan.
+    of_scan: u64,
+    /// How many row groups all files have.
+    groups: usize,
+}
+
 impl Plan<'_> {
-    /// How many of the next rows to give: `group_rows` are left of the row group, and `all_rows` of
-    /// the scan.
+    /// How many of the next rows to give.
     ///
     /// At most a worker's share of what is left, so that all are done at about the same time
-    /// (Polychronopoulos and Kuck, Guided Self-Scheduling, 1987).
-    fn rows_at_once(&self, group_rows: usize, all_rows: u64) -> usize {
+    /// (Polychronopoulos and Kuck, Guided Self-Scheduling, 1987). Where there is a row group for
+    /// each worker, none is cut into many pieces: workers that read pieces of one wait for each other
+    /// to read what these share.
+    fn rows_at_once(&self, left: Left) -> usize {
+        let group_rows = left.of_group;
         let share = match self.workers {
             0 | 1 => usize::MAX,
-            workers => usize::try_from(all_rows.div_ceil(workers as u64)).unwrap_or(usize::MAX),
+            workers => usize::try_from(left.of_scan.div_ceil(workers as u64)).unwrap_or(usize::MAX),
         };
-        let most = share.max(self.least_rows).min(self.split_rows).max(1);
+        let least = match left.groups < self.workers {
+            true => self.least_rows,
+            false => {
+                let pieces = (8 / self.workers.max(1)).clamp(2, 4);
+                self.least_rows.max(left.group_rows.div_ceil(pieces))
+            }
+        };
+        let most = share.max(least).min(self.split_rows).max(1);
         // Pieces of about the same size, in whole batches.
         let pieces = group_rows.div_ceil(most).max(1);
         let rows = group_rows.div_ceil(pieces);
@@ -120,6 +143,7 @@ impl Cursor {
     pub(super) fn new(files: Vec<Arc<ParquetFile>>, wanted: u64) -> Self {
         let rows = files.iter().map(|file| file.footer().total_rows());
         Self {
+            groups: files.iter().map(|file| file.footer().row_groups()).sum(),
             left: rows.sum(),
             files,
             open: None,
@@ -168,8 +192,13 @@ impl Cursor {
                 self.counts.row_groups += 1;
                 self.taken = false;
             }
-            let rows = group_rows - self.row;
-            let rows = rows.min(plan.rows_at_once(rows, self.left.min(self.wanted)));
+            let left = Left {
+                of_group: group_rows - self.row,
+                group_rows,
+                of_scan: self.left.min(self.wanted),
+                groups: self.groups,
+            };
+            let rows = left.of_group.min(plan.rows_at_once(left));
             let end = self.row + rows;
             if self.row == 0 && end < group_rows {
                 self.bytes = Arc::new(RowGroupBytes::of_pieces());
@@ -240,12 +269,18 @@ mod tests {
         };
         let cut = |workers, groups: &[usize]| {
             let (mut all, mut pieces) = (groups.iter().sum::<usize>(), Vec::new());
-            for &group in groups {
-                let mut left = group;
-                while left > 0 {
-                    let rows = plan(workers).rows_at_once(left, all as u64).min(left);
+            for &group_rows in groups {
+                let mut of_group = group_rows;
+                while of_group > 0 {
+                    let left = Left {
+                        of_group,
+                        group_rows,
+                        of_scan: all as u64,
+                        groups: groups.len(),
+                    };
+                    let rows = plan(workers).rows_at_once(left).min(of_group);
                     pieces.push(rows);
-                    left -= rows;
+                    of_group -= rows;
                     all -= rows;
                 }
             }
@@ -253,7 +288,9 @@ mod tests {
         };
         assert_eq!(cut(1, &[800, 800]), [800, 800]);
         assert_eq!(cut(1, &[2100]), [704, 704, 692]);
-        assert_eq!(cut(2, &[800, 800]), [800, 400, 200, 100, 100]);
+        assert_eq!(cut(2, &[800, 800]), [800, 400, 200, 200]);
+        assert_eq!(cut(8, &[800; 8])[12..], [400; 3]);
+        assert_eq!(cut(3, &[800, 800])[..4], [400, 400, 267, 178]);
         assert_eq!(cut(2, &[150]), [80, 70]);
         assert_eq!(cut(4, &[800]), [200, 150, 113, 88, 88, 88, 73]);
         assert_eq!(cut(2, &[]), [0; 0]);

@@ -67,6 +67,22 @@ impl FlatReader {
         })
     }
 
+    /// Reads the page of the first row that is wanted.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(in crate::parquet) fn start(&mut self, pool: &mut Pool) -> Result<()> {
+        let first = match &self.wanted {
+            Wanted::Runs(runs) => runs.front().map(|run| run.start),
+            Wanted::Picked(picked, from) => picked.get(*from).map(|&row| row as usize),
+        };
+        if let Some(first) = first {
+            self.skip_to(first, pool)?;
+            self.page(pool)?;
+        }
+        Ok(())
+    }
+
     /// The next rows; fewer only where the column ends. With `places` (ascending) only these of them
     /// will be looked at, and the others may be anything.
     ///
