@@ -1,4 +1,4 @@
-//! Decoding flat columns of fixed width, and texts as codes: most of what scans read.
+//! Decoding flat columns of fixed width, texts and bytes: most of what scans read.
 //!
 //! The `parquet` crate decodes everything; for what is here it zeroes fresh memory for each page and
 //! each batch, which costs as much as decoding. This reader takes all buffers from those of the
