@@ -241,11 +241,14 @@ impl Pages {
         form: Form,
         pool: &mut Pool,
     ) -> Result<()> {
+        // Views of texts, and others who read the chunk, hold on to the first one.
+        if !matches!(dictionary, Dictionary::None) {
+            return Err(Error::data("a second dictionary"));
+        }
         let read = || self.new_dictionary(page, count, form, pool);
         *dictionary = match &self.piece {
-            // A second one would be another.
-            Some(piece) if matches!(dictionary, Dictionary::None) => piece.dictionary(read)?,
-            _ => read()?,
+            Some(piece) => piece.dictionary(read)?,
+            None => read()?,
         };
         Ok(())
     }

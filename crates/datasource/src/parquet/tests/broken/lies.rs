@@ -288,6 +288,29 @@ fn dictionaries_that_are_no_text() {
     }
 }
 
+#[test]
+fn second_dictionaries() {
+    let codes = Claim::of(1, Encoding::RLE_DICTIONARY, &[1, 2, 0]).data(&[1, 2, 0]);
+    let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let (one, other) = ("the first text of two", "o");
+    for (declared, bodies) in [
+        ("required binary c (UTF8)", [text(one), text(other)]),
+        ("required binary c", [text(one), text(other)]),
+        ("required int64 c", [vec![1; 8], vec![2; 8]]),
+    ] {
+        let [first, second] =
+            bodies.map(|body| Claim::of(1, Encoding::PLAIN, &body).dictionary(&body));
+        // Texts as codes, and as views since other pages may be plain.
+        for plain in [None, Some(Encoding::PLAIN)] {
+            let column = |chunk: &[u8]| one_column_with(plain, declared, NONE, 2, chunk);
+            let sound = [&first[..], &codes, &codes].concat();
+            assert_eq!(read(&column(&sound)).unwrap(), 2);
+            let chunk = [&first[..], &codes, &second, &codes].concat();
+            check(&column(&chunk), "a second dictionary");
+        }
+    }
+}
+
 /// Integers packed as differences: what the header says, then one block of equal values.
 fn deltas(block: u64, parts: u64, count: u64, first: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
