@@ -296,12 +296,22 @@ pub(super) struct Pool {
 impl Pool {
     /// A buffer of `len` bytes or more, whatever they are.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
+        self.take_within(len, usize::MAX)
+    }
+
+    /// The same of about `len` bytes, for what will be held for long.
+    pub(super) fn take_close(&mut self, len: usize) -> Vec<u8> {
+        self.take_within(len, 2 * len)
+    }
+
+    fn take_within(&mut self, len: usize, most: usize) -> Vec<u8> {
         for _ in 0..self.lent.len() {
             if let Some(lent) = self.lent.pop_front() {
                 self.give(lent);
             }
         }
-        match self.free.iter().rposition(|free| free.len() >= len) {
+        let fits = |free: &Vec<u8>| (len..=most).contains(&free.len());
+        match self.free.iter().rposition(fits) {
             Some(at) => {
                 let buffer = self.free.swap_remove(at);
                 self.bytes -= buffer.len();
@@ -320,7 +330,7 @@ impl Pool {
                 self.bytes += buffer.len();
                 self.free.push(buffer);
             }
-        } else if self.lent.len() < LENT {
+        } else if !bytes.is_empty() && self.lent.len() < LENT {
             self.lent.push_back(bytes);
         }
     }
@@ -384,8 +394,24 @@ mod tests {
         let at = buffer.as_ptr();
         pool.give(buffer.into());
         assert_eq!(pool.bytes, 1125);
+        let close = pool.take_close(500);
+        assert_ne!(close.as_ptr(), at);
         let again = pool.take(900);
         assert!(again.as_ptr() == at && again.len() == 1125);
         assert_eq!(pool.bytes, 0);
+    }
+
+    #[test]
+    fn buffers_that_others_hold_come_back_later() {
+        let mut pool = Pool::default();
+        (0..=LENT).for_each(|_| pool.give(Bytes::new()));
+        let shared = Bytes::from(pool.take(1000));
+        let (at, other) = (shared.as_ptr(), shared.slice(3..));
+        pool.give(shared);
+        let new = pool.take(1000);
+        assert_ne!(new.as_ptr(), at);
+        drop(other);
+        let again = pool.take(1000);
+        assert_eq!(again.as_ptr(), at);
     }
 }

@@ -89,8 +89,8 @@ use crate::{FileSet, ReadAt};
 /// statistics together would take longer than it helps.
 const MOST_CHUNKS: usize = 1 << 16;
 
-/// Row groups are not cut into pieces smaller than this, unless the options say so: rows before a
-/// piece's first have to be skipped.
+/// So many rows of a row group, or half of them at least, are in a piece, unless the options say
+/// otherwise or a filter is undecided: rows before a piece's first have to be skipped.
 const LEAST_ROWS: usize = 64 << 10;
 
 /// So many rows at most are in a piece that is read while a filter is undecided. Tests have few.

@@ -93,11 +93,10 @@ impl Plan<'_> {
     /// How many of the next rows to give.
     ///
     /// At most a worker's share of what is left, so that all are done at about the same time
-    /// (Polychronopoulos and Kuck, Guided Self-Scheduling, 1987). Where there is a row group for
-    /// each worker, none is cut into many pieces: workers that read pieces of one wait for each other
-    /// to read what these share.
+    /// (Polychronopoulos and Kuck, Guided Self-Scheduling, 1987). Where the files have a row group
+    /// for each worker, none is cut into many pieces for that: workers that read pieces of one wait
+    /// for each other to read what these share.
     fn rows_at_once(&self, left: Left) -> usize {
-        let group_rows = left.of_group;
         let share = match self.workers {
             0 | 1 => usize::MAX,
             workers => usize::try_from(left.of_scan.div_ceil(workers as u64)).unwrap_or(usize::MAX),
@@ -111,8 +110,8 @@ impl Plan<'_> {
         };
         let most = share.max(least).min(self.split_rows).max(1);
         // Pieces of about the same size, in whole batches.
-        let pieces = group_rows.div_ceil(most).max(1);
-        let rows = group_rows.div_ceil(pieces);
+        let pieces = left.of_group.div_ceil(most).max(1);
+        let rows = left.of_group.div_ceil(pieces);
         let rows = rows
             .checked_next_multiple_of(self.batch_size.max(1))
             .unwrap_or(rows);

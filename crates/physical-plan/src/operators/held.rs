@@ -11,7 +11,7 @@ pub(crate) fn held_batch_size(columns: &[Column], before: Option<&[Column]>) -> 
     sizes.map(|(i, c)| held_size(c, before.get(i))).sum()
 }
 
-/// Which rows of which held batches make up each chunk, as [`plan_chunks`] says.
+/// Which rows of which held batches make up each chunk, as [`plan_chunks_of`] says.
 ///
 /// # Errors
 /// `ResourcesExhausted` for more chunks than row ids can name; `name` is who holds the batches.

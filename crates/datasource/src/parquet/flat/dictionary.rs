@@ -13,7 +13,7 @@ use super::words::Word;
 use crate::parquet::chunks::Pool;
 
 /// The values that the codes of a chunk stand for.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) enum Dictionary {
     /// Not read, or not there.
     #[default]
@@ -137,6 +137,25 @@ impl Dictionary {
         let value = out.last().copied().unwrap_or_default();
         out.resize(end, value);
         Ok(())
+    }
+
+    /// The same for another reader; the buffer stays with this one, to be given back.
+    pub(super) fn borrowed(&self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Words {
+                bytes,
+                count,
+                width,
+                ..
+            } => Self::Words {
+                buffer: Bytes::new(),
+                bytes: bytes.clone(),
+                count: *count,
+                width: *width,
+            },
+            Self::Texts(texts, views) => Self::Texts(Arc::clone(texts), views.clone()),
+        }
     }
 
     /// Gives the buffer back.

@@ -29,7 +29,7 @@ pub(super) struct Pages {
 }
 
 /// A page of values that are still to be read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct DataPage {
     /// What the page is in, to be given back.
     buffer: Bytes,
@@ -45,6 +45,17 @@ impl DataPage {
     /// How many values are left, nulls included.
     pub(super) fn left(&self) -> usize {
         self.count - self.at
+    }
+
+    /// The same page for another reader; the bytes stay with this one, to be given back.
+    fn borrowed(&self) -> Self {
+        Self {
+            buffer: Bytes::new(),
+            levels: self.levels.clone(),
+            values: self.values.clone(),
+            at: self.at,
+            count: self.count,
+        }
     }
 
     /// Gives the bytes back.
@@ -108,16 +119,19 @@ impl Pages {
         let mut border = piece.border();
         if let Some((_, page)) = border.as_ref().filter(|(at, _)| *at == row) {
             self.reader.skip_next_page().map_err(blame)?;
-            return Ok(Some(page.clone()));
+            return Ok(Some(page.borrowed()));
         }
-        let page = self.read(dictionary, form, pool)?;
-        if let Some(page) = &page
-            && border.as_ref().is_none_or(|(at, _)| *at < row)
-            && let Some((_, known)) = border.replace((row, page.clone()))
-        {
+        let Some(page) = self.read(dictionary, form, pool)? else {
+            return Ok(None);
+        };
+        if border.as_ref().is_some_and(|(at, _)| *at > row) {
+            return Ok(Some(page));
+        }
+        let borrowed = page.borrowed();
+        if let Some((_, known)) = border.replace((row, page)) {
             known.recycle(pool);
         }
-        Ok(page)
+        Ok(Some(borrowed))
     }
 
     fn read(
@@ -143,7 +157,7 @@ impl Pages {
                     def_level_encoding,
                     ..
                 }) => {
-                    let (buffer, bytes) = self.decompress(buf, 0, pool)?;
+                    let (buffer, bytes) = self.decompress((buf, 0), form, pool)?;
                     let count = num_values as usize;
                     let (levels, from) = self.levels(&bytes, count, def_level_encoding)?;
                     let values = values(&bytes, from, encoding, form)?;
@@ -167,7 +181,7 @@ impl Pages {
                     let from = rep_levels_byte_len as usize;
                     let to = from + def_levels_byte_len as usize;
                     let (buffer, bytes) = if is_compressed {
-                        self.decompress(buf, to, pool)?
+                        self.decompress((buf, to), form, pool)?
                     } else {
                         (Bytes::new(), buf)
                     };
@@ -263,7 +277,7 @@ impl Pages {
         if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
             return Err(Error::data(format!("a dictionary encoded as {encoding}")));
         }
-        let (mut buffer, mut bytes) = self.decompress(page, 0, pool)?;
+        let (mut buffer, mut bytes) = self.decompress((page, 0), form, pool)?;
         // The dictionary stays: a short one is not to hold a long buffer.
         if bytes.len() < buffer.len() / 2 {
             bytes = Bytes::copy_from_slice(&bytes);
@@ -277,7 +291,12 @@ impl Pages {
     }
 
     /// Decompresses a page, but for the first bytes: the buffer that it is in then, and the page.
-    fn decompress(&self, page: Bytes, from: usize, pool: &mut Pool) -> Result<(Bytes, Bytes)> {
+    fn decompress(
+        &self,
+        (page, from): (Bytes, usize),
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<(Bytes, Bytes)> {
         if !self.snappy {
             return Ok((Bytes::new(), page));
         }
@@ -296,7 +315,11 @@ impl Pages {
             );
             return Err(Error::data(message));
         }
-        let mut buffer = pool.take(from + length);
+        let mut buffer = match form {
+            // Views hold it.
+            Form::Texts | Form::Bytes => pool.take_close(from + length),
+            _ => pool.take(from + length),
+        };
         let bytes = buffer.get_mut(..from + length).unwrap_or_default();
         let (start, rest) = bytes.split_at_mut_checked(from).ok_or_else(early)?;
         start.copy_from_slice(plain);

@@ -115,9 +115,7 @@ impl FlatReader {
             Form::Texts | Form::Bytes => {
                 self.scratch.blocks.begin();
                 let (views, nulls) = self.rows::<u128>(rows, places, buffers, pool)?;
-                let blocks = &mut self.scratch.blocks;
-                let texts = blocks.array(self.form, views, nulls, &self.dictionary)?;
-                Ok(Decoded::Array(texts))
+                self.texts(views, nulls)
             }
             Form::Codes => {
                 let (codes, nulls) = self.rows::<u32>(rows, places, buffers, pool)?;
@@ -131,6 +129,19 @@ impl FlatReader {
                 Ok(Decoded::Codes(codes, texts))
             }
         }
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "the checked constructor would read every text again"
+    )]
+    fn texts(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>) -> Result<Decoded> {
+        let blocks = &mut self.scratch.blocks;
+        // SAFETY: `rows` has read the views since these blocks were begun: of pages, of the
+        // dictionary, of which a chunk has one (`Pages` refuses a second one), or 0 for a null and
+        // where nobody looks.
+        let texts = unsafe { blocks.array(self.form, views, nulls, &self.dictionary)? };
+        Ok(Decoded::Array(texts))
     }
 
     fn array<T: ArrowNativeType>(

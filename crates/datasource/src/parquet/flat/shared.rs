@@ -77,7 +77,7 @@ impl Piece {
         if matches!(*known, Dictionary::None) {
             *known = read()?;
         }
-        Ok(known.clone())
+        Ok(known.borrowed())
     }
 
     /// The last page that went on behind the rows it was read for, and its first row.

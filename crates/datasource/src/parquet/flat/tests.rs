@@ -158,12 +158,13 @@ fn read(
 
 /// What readers of pieces give of the first column of a file, the pieces by their last rows.
 ///
-/// They read in turn, a portion each, all of them beginning before the first one ends.
+/// They read in turn, a portion each, all of them beginning before the first one ends. With `of`
+/// only the rows that it does not divide are read.
 fn read_pieces(
-    bytes: &[u8],
-    data_type: &DataType,
+    (bytes, data_type): (&[u8], &DataType),
     ends: &[usize],
     portion: usize,
+    of: Option<usize>,
 ) -> Vec<ArrayRef> {
     let file = MemoryReadAt::from(bytes.to_vec());
     let len = bytes.len() as u64;
@@ -184,13 +185,24 @@ fn read_pieces(
             RowSelector::select(end - start),
             RowSelector::skip(rows - end),
         ];
-        let selected = Selected::Runs(RowSelection::from(runs));
+        let (selected, count) = match of {
+            None => (Selected::Runs(RowSelection::from(runs)), end - start),
+            Some(of) => {
+                let picked = (start..end).filter(|row| row % of > 0);
+                let picked: Vec<u32> = picked.map(|row| row as u32).collect();
+                let count = picked.len();
+                (Selected::Picked(picked.into()), count)
+            }
+        };
         let view = loaded.view(len, start..end);
         let piece = view.piece(0);
         assert!(piece.is_some());
         let form = (form, data_type);
-        let reader = FlatReader::open(chunk, (view, piece), form, rows, &selected).unwrap();
-        readers.push((reader, end - start, Vec::new()));
+        let mut reader = FlatReader::open(chunk, (view, piece), form, rows, &selected).unwrap();
+        if start % 2 == 0 {
+            reader.start(&mut pool).unwrap();
+        }
+        readers.push((reader, count, Vec::new()));
         start = end;
     }
     while readers.iter().any(|(_, left, _)| *left > 0) {
@@ -360,13 +372,18 @@ proptest! {
         values in values(),
         ends in prop::collection::vec(0usize..300, 0..5),
         portion in 1usize..60,
+        of in prop::option::of(2usize..5),
     ) {
         let (bytes, array) = shape.written(values);
         let mut ends: Vec<usize> = ends.into_iter().map(|end| end.min(array.len())).collect();
         ends.push(array.len());
         ends.sort_unstable();
-        let found = read_pieces(&bytes, array.data_type(), &ends, portion);
-        let found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
-        prop_assert_eq!(&concat(&found).unwrap(), &array);
+        let found = read_pieces((&bytes, array.data_type()), &ends, portion, of);
+        let mut found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        let none = array.slice(0, 0);
+        found.push(&none);
+        let rows = (0..array.len() as u32).filter(|&row| of.is_none_or(|of| row as usize % of > 0));
+        let want = take(&array, &UInt32Array::from_iter_values(rows), None).unwrap();
+        prop_assert_eq!(&concat(&found).unwrap(), &want);
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Texts {
     bytes: Bytes,
     at: usize,
     /// Each is to be checked: it may be no UTF-8.
-    unchecked: bool,
+    to_check: bool,
 }
 
 impl Texts {
@@ -37,7 +37,7 @@ impl Texts {
         Self {
             at: 0,
             // Their lengths are ASCII too, as long as they are short.
-            unchecked: form != Form::Bytes && !bytes.is_ascii(),
+            to_check: form != Form::Bytes && !bytes.is_ascii(),
             bytes,
         }
     }
@@ -131,7 +131,7 @@ impl Texts {
     #[inline]
     fn text(&self, at: usize) -> Result<Range<usize>> {
         let (start, end) = self.end(at)?;
-        if self.unchecked {
+        if self.to_check {
             let text = self.bytes.get(start..end).unwrap_or_default();
             std::str::from_utf8(text).map_err(|_| Error::data("a text that is no UTF-8"))?;
         }
@@ -143,6 +143,9 @@ impl Texts {
     /// # Errors
     /// As [`read`](Self::read).
     pub(super) fn whole(page: Bytes, count: usize, form: Form) -> Result<ArrayRef> {
+        if u32::try_from(page.len()).is_err() {
+            return Err(too_long());
+        }
         let mut views: Vec<u128> = Vec::new();
         Self::new(page.clone(), form).views(count, 0, &mut views)?;
         let pages = vec![Buffer::from(page)];
@@ -192,6 +195,13 @@ unsafe fn array(
         return Err(Error::internal("a null mask of another length"));
     }
     let views = ScalarBuffer::from(views);
+    if cfg!(debug_assertions) {
+        // Who is wrong about the views is to be found out.
+        return Ok(match form {
+            Form::Bytes => Arc::new(BinaryViewArray::try_new(views, buffers, nulls)?),
+            _ => Arc::new(StringViewArray::try_new(views, buffers, nulls)?),
+        });
+    }
     // SAFETY: as above, and the mask has been checked.
     Ok(unsafe {
         match form {
@@ -202,9 +212,6 @@ unsafe fn array(
 }
 
 /// What the views of a batch point into.
-///
-/// Invariant: a view that [`Texts`] gave for these blocks, or the dictionary, is valid for their
-/// buffers as long as no batch has been begun since.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     pages: Vec<Buffer>,
@@ -230,7 +237,11 @@ impl Blocks {
     }
 
     /// Views of these blocks and of the dictionary, as an array.
-    pub(super) fn array(
+    ///
+    /// # Safety
+    /// All views are 0, or were given since the last [`begin`](Self::begin) by [`Texts`] for these
+    /// blocks or are those of this dictionary, which has been the same since then.
+    pub(super) unsafe fn array(
         &mut self,
         form: Form,
         views: Vec<u128>,
@@ -244,8 +255,8 @@ impl Blocks {
         if u32::try_from(buffers.iter().map(Buffer::len).max().unwrap_or(0)).is_err() {
             return Err(too_long());
         }
-        // SAFETY: see the invariant. All of the views are of `Texts`, of the dictionary, whose page
-        // is the first buffer, or 0, which is the empty text. No buffer is longer than 32 bits say.
+        // SAFETY: as above: the page of the dictionary is the first buffer, and 0 is the empty text.
+        // No buffer is longer than 32 bits say.
         unsafe { array(form, views, buffers, nulls) }
     }
 }

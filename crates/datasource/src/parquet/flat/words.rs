@@ -1,4 +1,4 @@
-//! Values of a fixed width, as pages have them.
+//! Values of a fixed width, as pages have them, and views of texts, which pages have not.
 
 use arrow::datatypes::ArrowNativeType;
 use esker_datatypes::Buffers;

@@ -28,6 +28,13 @@ pub fn plan_chunks(rows: &[usize]) -> Vec<ChunkParts> {
 }
 
 /// The same with chunks of at most `most` rows, where these are fewer and more than none.
+///
+/// ```
+/// use esker_kernels::select::chunks::plan_chunks_of;
+/// let chunks = plan_chunks_of(10, &[4, 4, 15]);
+/// assert_eq!(chunks[0], [(0, 0..4), (1, 0..4)]);
+/// assert_eq!(chunks[1..], [[(2, 0..10)], [(2, 10..15)]]);
+/// ```
 pub fn plan_chunks_of(most: usize, rows: &[usize]) -> Vec<ChunkParts> {
     let most = most.clamp(1, CHUNK_ROWS);
     let (mut chunks, mut open, mut filled) = (Vec::new(), Vec::new(), 0);

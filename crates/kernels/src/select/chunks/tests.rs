@@ -84,26 +84,29 @@ proptest! {
             prop_oneof![0..10usize, 0..20_000usize, 30_000..35_000usize, 60_000..300_000usize],
             0..30,
         ),
+        most in prop_oneof![Just(CHUNK_ROWS), 1..200_000usize],
     ) {
-        let chunks = plan_chunks(&rows);
+        let chunks = plan_chunks_of(most, &rows);
+        let most = most.min(CHUNK_ROWS);
+        prop_assert!(most < CHUNK_ROWS || chunks == plan_chunks(&rows));
         let mut next = rows.iter().enumerate().filter(|&(_, &n)| n > 0).map(|(b, &n)| (b, 0, n));
         let mut expected = next.next();
         let mut lengths = Vec::new();
         for chunk in &chunks {
             let len: usize = chunk.iter().map(|(_, range)| range.len()).sum();
-            assert!((1..=CHUNK_ROWS).contains(&len));
+            assert!((1..=most).contains(&len));
             lengths.push(len);
             for (batch, range) in chunk {
                 let (b, start, n) = expected.unwrap();
                 assert_eq!((*batch, range.start), (b, start));
                 assert!(range.end <= n && !range.is_empty());
-                assert!(range.len() < CHUNK_ROWS / 2 || chunk.len() == 1, "copied");
+                assert!(range.len() < most.div_ceil(2) || chunk.len() == 1, "copied");
                 expected = if range.end == n { next.next() } else { Some((b, range.end, n)) };
             }
         }
         assert!(expected.is_none());
         // Any two neighbours hold half a chunk at least.
-        assert!(lengths.windows(2).all(|pair| pair[0] + pair[1] >= CHUNK_ROWS / 2));
+        assert!(lengths.windows(2).all(|pair| pair[0] + pair[1] >= most / 2));
     }
 }
 

@@ -355,4 +355,13 @@ mod tests {
         check(&[9, 1, 1, 1, 1], 3, &[(0, 1), (1, 2), (2, 5)]);
         check(&[1; 7], 1, &[(0, 7)]);
     }
+
+    #[test]
+    fn few_rows_are_chunks_for_all_workers() {
+        assert_eq!(chunk_rows(1 << 20, 1), CHUNK_ROWS);
+        assert_eq!(chunk_rows(1 << 20, 0), CHUNK_ROWS);
+        assert_eq!(chunk_rows(1 << 30, 4), CHUNK_ROWS);
+        assert_eq!(chunk_rows(1 << 14, 4), 1 << 11);
+        assert_eq!(chunk_rows(0, 4), LEAST_ROWS);
+    }
 }

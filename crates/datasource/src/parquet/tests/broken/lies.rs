@@ -289,6 +289,19 @@ fn dictionaries_that_are_no_text() {
 }
 
 #[test]
+fn pages_of_other_kinds() {
+    let page = Claim::of(4, Encoding::PLAIN, &numbers()).data(&numbers());
+    // The kind is the first field.
+    for kind in [1, 4, 30] {
+        let mut other = page.clone();
+        other[1] = 2 * kind;
+        let chunk = [&page[..], &other].concat();
+        let file = one_column("required int64 c", NONE, 8, &chunk);
+        check(&file, "of a kind that holds no values");
+    }
+}
+
+#[test]
 fn second_dictionaries() {
     let codes = Claim::of(1, Encoding::RLE_DICTIONARY, &[1, 2, 0]).data(&[1, 2, 0]);
     let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
