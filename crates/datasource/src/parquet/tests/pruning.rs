@@ -307,12 +307,21 @@ pub(super) fn filter_of(
 
 /// The rows that pass, and what the scan says of itself.
 fn filtered(source: &ParquetSource, filters: Vec<ScanFilter>) -> (RecordBatch, String) {
+    let all: Vec<usize> = (0..source.schema().len()).collect();
+    projected(source, filters, &all)
+}
+
+/// The same with these columns alone.
+fn projected(
+    source: &ParquetSource,
+    filters: Vec<ScanFilter>,
+    projection: &[usize],
+) -> (RecordBatch, String) {
     let mut cx = TaskContext::standalone();
-    let columns: Vec<usize> = (0..source.schema().len()).collect();
     let request = ScanRequest {
         schema: source.schema(),
-        projection: columns.clone(),
-        columns,
+        projection: projection.to_vec(),
+        columns: (0..source.schema().len()).collect(),
         filters,
         limit: None,
         batch_size: 4,
@@ -320,7 +329,7 @@ fn filtered(source: &ParquetSource, filters: Vec<ScanFilter>) -> (RecordBatch, S
     };
     let scan = source.scan(request).unwrap();
     let mut reader = scan.open(&mut cx).unwrap();
-    let schema = source.schema().to_arrow();
+    let schema = Arc::new(source.schema().to_arrow().project(projection).unwrap());
     let mut batches = Vec::new();
     while let Claim::Split(_) = reader.claim(&mut cx).unwrap() {
         loop {
@@ -523,6 +532,38 @@ fn pages_without_a_wanted_row_are_not_read() {
     check(default(), "float", CompareOp::Gt, float(100.0), 1, 32);
     check(default(), "float", CompareOp::Lt, float(2.0), 2, 32);
     conforms(&batches, &bytes, default());
+}
+
+#[test]
+fn columns_of_filters_are_there_as_long_as_one_asks_for_them() {
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..30).map(|i| i * 7 % 30)));
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..30));
+    let texts = (0..30).map(|i| format!("a text of some length, {}", i % 5));
+    let texts: ArrayRef = Arc::new(arrow::array::StringViewArray::from_iter_values(texts));
+    let batch = RecordBatch::try_from_iter([("n", numbers), ("id", ids), ("t", texts)]).unwrap();
+    let properties = WriterProperties::builder().set_dictionary_enabled(false);
+    let source = table(&file(&[batch], properties), ParquetOptions::default());
+    let schema = source.schema();
+    let text = Column::constant("a text of some length, 3".into(), 1);
+    // The numbers are looked at by the first filter and the last, texts by one between them.
+    let filters = || {
+        vec![
+            filter_of(&schema, "n", CompareOp::Gt, number(4)),
+            filter_of(&schema, "t", CompareOp::LtEq, text.clone()),
+            filter_of(&schema, "id", CompareOp::Lt, number(25)),
+            filter_of(&schema, "n", CompareOp::Lt, number(20)),
+        ]
+    };
+    let wanted = |row: &i64| (5..20).contains(&(row * 7 % 30)) && row % 5 <= 3 && *row < 25;
+    let wanted: Vec<i64> = (0..30).filter(wanted).collect();
+    assert!(wanted.len() > 5);
+    for projection in [&[1][..], &[0, 1], &[2, 1], &[0, 1, 2]] {
+        let (found, _) = projected(&source, filters(), projection);
+        let ids: Int64Array = found.column_by_name("id").unwrap().to_data().into();
+        assert_eq!(*ids.values(), wanted, "{projection:?}");
+        let all = filtered(&source, filters()).0;
+        assert_eq!(found, all.project(projection).unwrap());
+    }
 }
 
 #[test]
