@@ -36,6 +36,9 @@ use crate::pipeline::FinalizeTask;
 /// How many groups are merged at once at most, and about how many bytes of them: their states are
 /// copied.
 const AT_ONCE: (usize, usize) = (1 << 14, 1 << 23);
+/// Of groups that take more than so many bytes, so many times as many are merged by one task: cutting
+/// copies them.
+const HEAVY: (usize, usize) = (8, 1 << 25);
 /// How many groups of a table are cut at a time.
 const CUT: usize = 1 << 18;
 /// How many groups a part has about, so that its table stays in the cache.
@@ -215,7 +218,12 @@ fn collected(
         return Ok(Step { next, tasks });
     }
     let others: usize = tables.iter().skip(1).map(|table| table.groups.len()).sum();
-    if others <= spec.options.few && aside.is_empty() {
+    let bytes: usize = tables.iter().map(|table| table.groups.size()).sum();
+    let few = match bytes > HEAVY.1 {
+        true => spec.options.few * HEAVY.0,
+        false => spec.options.few,
+    };
+    if others <= few && aside.is_empty() {
         let merged = Arc::new(Slots::new(tables.len().min(1)));
         let (spec, to) = (Arc::clone(spec), Arc::clone(&merged));
         tasks.push(Box::new(move |cx| {
