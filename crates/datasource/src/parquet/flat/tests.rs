@@ -382,7 +382,7 @@ proptest! {
         let mut found: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
         let none = array.slice(0, 0);
         found.push(&none);
-        let rows = (0..array.len() as u32).filter(|&row| of.is_none_or(|of| row as usize % of > 0));
+        let rows = (0..array.len() as u32).filter(|&row| of.is_none_or(|of| !(row as usize).is_multiple_of(of)));
         let want = take(&array, &UInt32Array::from_iter_values(rows), None).unwrap();
         prop_assert_eq!(&concat(&found).unwrap(), &want);
     }
