@@ -12,12 +12,11 @@ use arrow::datatypes::{
 use esker_datatypes::{Buffers, Column, Error, Result, Selection, value_type};
 use esker_kernels::cast::{CastMode, can_cast, cast};
 use esker_kernels::parse;
+use esker_kernels::views::INLINE;
 
 use super::dialect::Dialect;
 use super::records::{Field, Fields};
 
-/// Texts up to this length stand in the view itself.
-const INLINE: usize = 12;
 /// The most bytes of text in one buffer: offsets in a view are 32 bits.
 const TEXT_BUFFER: usize = 1 << 30;
 /// How much of a bad value an error shows.

@@ -155,8 +155,8 @@ pub(super) fn check(chunk: &ColumnChunkMetaData, bytes: &[u8], rows: usize) -> R
             Some(DATA | DATA_V2) => found.header.details(),
             Some(DICTIONARY) => continue,
             // The crate passes over such pages in one way when it looks ahead, and in another else.
-            kind if flat => {
-                let message = format!("page {page} is of a kind that holds no values: {kind:?}");
+            _ if flat => {
+                let message = format!("page {page}, which is of a kind that holds no values");
                 return Err(Error::unsupported(message));
             }
             _ => continue,

@@ -10,6 +10,10 @@ use super::chunks::RowGroupBytes;
 use super::file::{OpenFile, ParquetFile};
 use super::statistics::GroupStatistics;
 
+/// Into so many pieces row groups are cut by all workers together, where each could have one of its
+/// own: four for each of two workers, two for each of more.
+const MOST_PIECES: usize = 8;
+
 /// Some rows of a row group.
 #[derive(Clone, Debug)]
 pub(super) struct Split {
@@ -104,7 +108,8 @@ impl Plan<'_> {
         let least = match left.groups < self.workers {
             true => self.least_rows,
             false => {
-                let pieces = (8 / self.workers.max(1)).clamp(2, 4);
+                let pieces = MOST_PIECES / self.workers.max(1);
+                let pieces = pieces.clamp(2, 4);
                 self.least_rows.max(left.group_rows.div_ceil(pieces))
             }
         };

@@ -88,8 +88,8 @@ impl Dictionary {
         }
     }
 
-    /// Appends the values that codes stand for; of texts their views, or the codes
-    /// themselves, whatever they are.
+    /// Appends the values that codes stand for; of texts their views, or the codes themselves,
+    /// whatever they are.
     ///
     /// # Errors
     /// `Data` for codes of nothing.
@@ -102,27 +102,16 @@ impl Dictionary {
                 width,
                 ..
             } => {
-                // All at once: the loop behind it has no way out.
-                let most = codes.iter().fold(0, |most, &code| most.max(code));
-                if most as usize >= *count && !codes.is_empty() {
-                    return Err(astray(most, *count));
-                }
+                check(codes, *count)?;
                 T::pick(out, bytes, *width, (codes, 0));
             }
             Self::Texts(_, views) if T::VIEWS => {
-                let most = codes.iter().fold(0, |most, &code| most.max(code));
-                if most as usize >= views.len() && !codes.is_empty() {
-                    return Err(astray(most, views.len()));
-                }
+                check(codes, views.len())?;
                 let views = codes.iter().filter_map(|&code| views.get(code as usize));
                 out.extend(views.map(|&view| T::of_view(view)));
             }
             Self::Texts(..) => out.extend(codes.iter().map(|&code| T::of_code(code))),
-            Self::None => {
-                if let Some(&code) = codes.first() {
-                    return Err(astray(code, 0));
-                }
-            }
+            Self::None => check(codes, 0)?,
         }
         Ok(())
     }
@@ -168,6 +157,16 @@ impl Dictionary {
             Self::None | Self::Texts(..) => {}
         }
     }
+}
+
+/// All at once: a loop behind it has no way out.
+#[inline]
+fn check(codes: &[u32], values: usize) -> Result<()> {
+    let most = codes.iter().fold(0, |most, &code| most.max(code));
+    if most as usize >= values && !codes.is_empty() {
+        return Err(astray(most, values));
+    }
+    Ok(())
 }
 
 /// A code that stands for nothing.

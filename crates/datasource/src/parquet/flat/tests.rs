@@ -1,5 +1,6 @@
 //! What the reader gives, against the values that were written.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -109,28 +110,68 @@ fn compressions() -> [Compression; 6] {
     ]
 }
 
+/// The first column of a file's first row group, and what its readers use.
+struct Column<'a> {
+    data_type: &'a DataType,
+    len: u64,
+    footer: Footer,
+    bytes: RowGroupBytes,
+    buffers: Buffers,
+    pool: Pool,
+}
+
+impl<'a> Column<'a> {
+    fn load((file, data_type): (&[u8], &'a DataType), bytes: RowGroupBytes) -> Self {
+        let len = file.len() as u64;
+        let file = MemoryReadAt::from(file.to_vec());
+        let footer = Footer::read(&file, len).unwrap();
+        let (mut pool, buffers) = (Pool::default(), Buffers::default());
+        bytes.load(&file, len, &footer, 0, &[0], &mut pool).unwrap();
+        Self {
+            data_type,
+            len,
+            footer,
+            bytes,
+            buffers,
+            pool,
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.footer.rows(0)
+    }
+
+    /// A reader of the selected ones of these rows.
+    fn open(&self, rows: Range<usize>, selected: &Selected) -> FlatReader {
+        let (_, chunk) = self.footer.flat_chunk(0, 0).unwrap();
+        let coded = is_coded(Some(chunk), self.data_type);
+        let form = Form::of(chunk, self.data_type, coded).unwrap();
+        let view = self.bytes.view(self.len, rows);
+        let piece = view.piece(0);
+        let form = (form, self.data_type);
+        FlatReader::open(chunk, (view, piece), form, self.rows(), selected).unwrap()
+    }
+
+    fn next(&mut self, reader: &mut FlatReader, rows: usize, places: Option<&[u32]>) -> ArrayRef {
+        let decoded = reader.next(rows, places, &mut self.buffers, &mut self.pool);
+        match decoded.unwrap() {
+            Decoded::Array(array) => array,
+            Decoded::Codes(codes, texts) => take(&texts, &codes, None).unwrap(),
+        }
+    }
+}
+
 /// All that the reader gives of the first column of a file, in portions; with a number only of
 /// those rows of a portion that it does not divide.
 fn read(
-    (bytes, data_type): (&[u8], &DataType),
+    file: (&[u8], &DataType),
     selected: &Selected,
     portions: &[usize],
     places: Option<u32>,
 ) -> Vec<ArrayRef> {
-    let file = MemoryReadAt::from(bytes.to_vec());
-    let len = bytes.len() as u64;
-    let footer = Footer::read(&file, len).unwrap();
-    let (mut pool, mut buffers) = (Pool::default(), Buffers::default());
-    let loaded = RowGroupBytes::default();
-    loaded
-        .load(&file, len, &footer, 0, &[0], &mut pool)
-        .unwrap();
-    let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
-    let form = Form::of(chunk, data_type, is_coded(Some(chunk), data_type)).unwrap();
-    let rows = footer.rows(0);
-    let view = loaded.view(len, 0..rows);
-    let mut reader =
-        FlatReader::open(chunk, (view, None), (form, data_type), rows, selected).unwrap();
+    let mut column = Column::load(file, RowGroupBytes::default());
+    let rows = column.rows();
+    let mut reader = column.open(0..rows, selected);
     let mut left = match selected {
         Selected::All => rows,
         Selected::Runs(runs) => runs.row_count(),
@@ -140,11 +181,7 @@ fn read(
     for &portion in portions.iter().chain([&usize::MAX]) {
         let portion = portion.min(left);
         let rows = places.map(|of| some_of(portion, of));
-        let decoded = reader.next(portion, rows.as_deref(), &mut buffers, &mut pool);
-        let array = match decoded.unwrap() {
-            Decoded::Array(array) => array,
-            Decoded::Codes(codes, texts) => take(&texts, &codes, None).unwrap(),
-        };
+        let array = column.next(&mut reader, portion, rows.as_deref());
         assert_eq!(array.len(), portion);
         left -= portion;
         found.push(match rows {
@@ -152,7 +189,7 @@ fn read(
             None => array,
         });
     }
-    reader.recycle(&mut buffers, &mut pool);
+    reader.recycle(&mut column.buffers, &mut column.pool);
     found
 }
 
@@ -161,22 +198,13 @@ fn read(
 /// They read in turn, a portion each, all of them beginning before the first one ends. With `of`
 /// only the rows that it does not divide are read.
 fn read_pieces(
-    (bytes, data_type): (&[u8], &DataType),
+    file: (&[u8], &DataType),
     ends: &[usize],
     portion: usize,
     of: Option<usize>,
 ) -> Vec<ArrayRef> {
-    let file = MemoryReadAt::from(bytes.to_vec());
-    let len = bytes.len() as u64;
-    let footer = Footer::read(&file, len).unwrap();
-    let (mut pool, mut buffers) = (Pool::default(), Buffers::default());
-    let loaded = RowGroupBytes::of_pieces();
-    loaded
-        .load(&file, len, &footer, 0, &[0], &mut pool)
-        .unwrap();
-    let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
-    let form = Form::of(chunk, data_type, is_coded(Some(chunk), data_type)).unwrap();
-    let rows = footer.rows(0);
+    let mut column = Column::load(file, RowGroupBytes::of_pieces());
+    let rows = column.rows();
     let mut start = 0;
     let mut readers = Vec::new();
     for &end in ends {
@@ -194,13 +222,9 @@ fn read_pieces(
                 (Selected::Picked(picked.into()), count)
             }
         };
-        let view = loaded.view(len, start..end);
-        let piece = view.piece(0);
-        assert!(piece.is_some());
-        let form = (form, data_type);
-        let mut reader = FlatReader::open(chunk, (view, piece), form, rows, &selected).unwrap();
+        let mut reader = column.open(start..end, &selected);
         if start % 2 == 0 {
-            reader.start(&mut pool).unwrap();
+            reader.start(&mut column.pool).unwrap();
         }
         readers.push((reader, count, Vec::new()));
         start = end;
@@ -209,18 +233,14 @@ fn read_pieces(
         for (reader, left, found) in &mut readers {
             let rows = portion.min(*left);
             *left -= rows;
-            let decoded = reader.next(rows, None, &mut buffers, &mut pool);
-            found.push(match decoded.unwrap() {
-                Decoded::Array(array) => array,
-                Decoded::Codes(codes, texts) => take(&texts, &codes, None).unwrap(),
-            });
+            found.push(column.next(reader, rows, None));
         }
     }
     let (readers, found): (Vec<_>, Vec<_>) = readers.into_iter().map(|(r, _, f)| (r, f)).unzip();
     for reader in readers {
-        reader.recycle(&mut buffers, &mut pool);
+        reader.recycle(&mut column.buffers, &mut column.pool);
     }
-    Arc::new(loaded).recycle(&mut pool);
+    Arc::new(column.bytes).recycle(&mut column.pool);
     found.concat()
 }
 

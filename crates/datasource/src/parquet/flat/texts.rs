@@ -5,20 +5,18 @@
     reason = "the checked constructor would read every text again"
 )]
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryViewArray, StringViewArray};
+use arrow::array::{ArrayRef, BinaryViewArray, StringViewArray, make_view};
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use bytes::Bytes;
 use esker_datatypes::{Error, Result};
+use esker_kernels::views::INLINE;
 
 use super::Form;
 use super::dictionary::Dictionary;
 use super::words::Word;
 
-/// The longest text that a view holds itself.
-const INLINE: usize = 12;
 /// The place of the copies among the buffers of a batch, behind the dictionary's page.
 const COPIES: u32 = 1;
 
@@ -52,6 +50,10 @@ impl Texts {
         blocks: &mut Blocks,
         out: &mut Vec<T>,
     ) -> Result<()> {
+        // A batch of nulls alone is not to hold the page.
+        if count == 0 {
+            return Ok(());
+        }
         let block = blocks.place_of(&self.bytes)?;
         self.views(count, block, out)
     }
@@ -61,9 +63,9 @@ impl Texts {
         // Each has four bytes at least.
         out.reserve(count.min(self.bytes.len() / 4));
         for _ in 0..count {
-            let text = self.text(at)?;
-            at = text.end;
-            out.push(T::of_view(view(&self.bytes, &text, block, text.start)));
+            let (start, text) = self.text(at)?;
+            at = start + text.len();
+            out.push(T::of_view(make_view(text, block, start as u32)));
         }
         self.at = at;
         Ok(())
@@ -88,15 +90,14 @@ impl Texts {
                 at = self.end(at)?.1;
                 passed += 1;
             }
-            let text = self.text(at)?;
-            at = text.end;
+            let (start, text) = self.text(at)?;
+            at = start + text.len();
             passed += 1;
             let copy = blocks.copies.len();
             if text.len() > INLINE {
-                let bytes = self.bytes.get(text.clone()).unwrap_or_default();
-                blocks.copies.extend_from_slice(bytes);
+                blocks.copies.extend_from_slice(text);
             }
-            out.push(T::of_view(view(&self.bytes, &text, COPIES, copy)));
+            out.push(T::of_view(make_view(text, COPIES, copy as u32)));
         }
         self.at = at;
         self.skip(count.saturating_sub(passed))
@@ -127,15 +128,15 @@ impl Texts {
         Ok((start, start + length))
     }
 
-    /// The text whose length stands here, checked.
+    /// The text whose length stands here, checked, and where it begins.
     #[inline]
-    fn text(&self, at: usize) -> Result<Range<usize>> {
+    fn text(&self, at: usize) -> Result<(usize, &[u8])> {
         let (start, end) = self.end(at)?;
+        let text = self.bytes.get(start..end).unwrap_or_default();
         if self.to_check {
-            let text = self.bytes.get(start..end).unwrap_or_default();
             std::str::from_utf8(text).map_err(|_| Error::data("a text that is no UTF-8"))?;
         }
-        Ok(start..end)
+        Ok((start, text))
     }
 
     /// All texts of a page, of so many, as views of it.
@@ -152,30 +153,6 @@ impl Texts {
         // SAFETY: `views` has checked the texts, and the page is their one buffer.
         unsafe { array(form, views, pages, None) }
     }
-}
-
-/// The view of bytes that stand at `offset` in a block; what is longer than a view has its first
-/// four bytes there.
-#[inline]
-fn view(bytes: &[u8], text: &Range<usize>, block: u32, offset: usize) -> u128 {
-    let length = text.len();
-    // Sixteen bytes in one, where the page has them.
-    let word = bytes.get(text.start..).and_then(<[u8]>::first_chunk::<16>);
-    let word = word.map_or_else(
-        || {
-            let mut word = [0; 16];
-            let text = bytes.get(text.clone()).unwrap_or_default();
-            word.iter_mut().zip(text).for_each(|(to, &from)| *to = from);
-            u128::from_le_bytes(word)
-        },
-        |word| u128::from_le_bytes(*word),
-    );
-    if length <= INLINE {
-        let mask = (1u128 << (8 * length)) - 1;
-        return (word & mask) << 32 | length as u128;
-    }
-    let prefix = u128::from(word as u32);
-    (offset as u128) << 96 | u128::from(block) << 64 | prefix << 32 | length as u128
 }
 
 /// An array of texts, or bytes.
