@@ -1,5 +1,6 @@
 //! What the reader gives, against the values that were written.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -329,6 +330,45 @@ fn shapes() -> impl Strategy<Value = Shape> {
             compression,
         },
     )
+}
+
+#[test]
+fn pieces_share_dictionaries_and_pages() {
+    // Where the texts of a piece stand: of the dictionary, or of the page.
+    let places = |dictionary, page_rows, ends: &[usize]| -> Vec<*const u8> {
+        let shape = Shape {
+            kind: 16,
+            nullable: false,
+            version: WriterVersion::PARQUET_1_0,
+            dictionary,
+            falls_back: false,
+            page_rows,
+            compression: 1,
+        };
+        let (bytes, array) = shape.written(vec![(Some(2), 60)]);
+        let found = read_pieces((&bytes, array.data_type()), ends, 60, None);
+        let buffers = |array: &ArrayRef| {
+            let buffers = array.as_string_view().data_buffers().iter();
+            let place = buffers
+                .filter(|buffer| !buffer.is_empty())
+                .map(|b| b.as_ptr());
+            place.collect::<Vec<_>>()
+        };
+        found.iter().flat_map(buffers).collect()
+    };
+    for (dictionary, page_rows) in [(true, 60), (true, 20), (false, 60)] {
+        let [one, other] = places(dictionary, page_rows, &[30, 60])[..] else {
+            panic!("one place each");
+        };
+        assert_eq!(one, other, "{dictionary}, {page_rows}");
+    }
+    // The third of five pages is read by both, the others by one; of four pages none is.
+    let five = places(false, 12, &[30, 60]);
+    assert_eq!((five.len(), five[2]), (6, five[3]));
+    let four = places(false, 15, &[30, 60]);
+    for (places, apart) in [(five, 5), (four, 4)] {
+        assert_eq!(places.iter().collect::<HashSet<_>>().len(), apart);
+    }
 }
 
 proptest! {
