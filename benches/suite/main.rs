@@ -29,9 +29,26 @@ use esker_dataframe::prelude::*;
 use args::Args;
 use tables::Tables;
 
-/// The process is a measuring device for an engine that does not choose its user's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// Lets the system's allocator keep memory that is freed, as those of the other engines do: else each
+/// run pays anew for the first touch of every page.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the allocator is told by a call of C")]
+fn keep_memory() {
+    /// What is smaller comes from the heaps; the most that glibc takes.
+    const FROM_HEAPS: i32 = 32 << 20;
+    /// An empty heap of a thread stays when another would have to be at least as large.
+    const HEAP: i32 = 64 << 20;
+    // SAFETY: no other thread runs yet, and the options take any number.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_HEAPS);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, HEAP);
+    }
+}
+
+/// Other allocators are left as they are.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn keep_memory() {}
 
 /// A query: the first word of its name, and what is measured.
 type Query = (&'static str, Work);
@@ -52,6 +69,7 @@ type Frame = fn(&Tables) -> Result<DataFrame>;
 type Write = fn(&DataFrame, &Path) -> Result<WriteSummary>;
 
 fn main() -> ExitCode {
+    keep_memory();
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(args) => args,
         Err(message) => {

@@ -4,10 +4,12 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{ArrowNativeType, DataType};
 
-use crate::{Batch, Column};
+use crate::{Batch, Column, Selection};
 
-/// How many free vectors of one width a pool keeps.
-const KEEP: usize = 64;
+/// How many free vectors of one width a pool keeps,
+const KEEP: usize = 512;
+/// and how many bytes in all.
+const KEEP_BYTES: usize = 64 << 20;
 /// Vectors above this size are given back to the allocator.
 const MAX_BYTES: usize = 16 << 20;
 /// Columns of views into more buffers than this are not taken apart.
@@ -33,6 +35,7 @@ const MAX_TEXTS: usize = 8;
 pub struct Buffers {
     /// One list for each width: 1, 2, 4, 8 and 16 bytes.
     free: [Vec<Buffer>; 5],
+    bytes: usize,
 }
 
 impl Buffers {
@@ -66,8 +69,29 @@ impl Buffers {
     fn take_where<T: ArrowNativeType>(&mut self, fits: impl Fn(&Buffer) -> bool) -> Option<Vec<T>> {
         let free = class::<T>().and_then(|c| self.free.get_mut(c))?;
         let at = free.iter().rposition(fits)?;
+        let buffer = free.swap_remove(at);
+        self.bytes -= buffer.capacity();
         // The pool holds only uniquely owned buffers of this width, so this does not fail.
-        free.swap_remove(at).into_vec().ok()
+        buffer.into_vec().ok()
+    }
+
+    /// All vectors of this width, for one who takes many of them.
+    ///
+    /// ```
+    /// use esker_datatypes::Buffers;
+    /// let mut buffers = Buffers::default();
+    /// buffers.give(vec![1_u8, 2]);
+    /// assert_eq!(buffers.take_all::<u8>(), [[1, 2]]);
+    /// assert!(buffers.take_all::<u8>().is_empty());
+    /// ```
+    pub fn take_all<T: ArrowNativeType>(&mut self) -> Vec<Vec<T>> {
+        let Some(free) = class::<T>().and_then(|c| self.free.get_mut(c)) else {
+            return Vec::new();
+        };
+        let buffers = std::mem::take(free).into_iter();
+        let bytes = &mut self.bytes;
+        let taken = buffers.inspect(|buffer| *bytes -= buffer.capacity());
+        taken.filter_map(|buffer| buffer.into_vec().ok()).collect()
     }
 
     /// Takes back a vector, whatever it holds.
@@ -75,8 +99,9 @@ impl Buffers {
         let bytes = vec.capacity() * size_of::<T>();
         if let Some(free) = class::<T>().and_then(|c| self.free.get_mut(c))
             && free.len() < KEEP
-            && (1..=MAX_BYTES).contains(&bytes)
+            && (1..=MAX_BYTES.min(KEEP_BYTES - self.bytes)).contains(&bytes)
         {
+            self.bytes += bytes;
             free.push(Buffer::from_vec(vec));
         }
     }
@@ -121,8 +146,16 @@ impl Buffers {
         column.into_arrays(|array| self.recycle_array(array));
     }
 
-    /// Takes back the buffers of a batch's columns and leaves it empty.
+    /// Takes back the row numbers of a selection.
+    pub fn recycle_selection(&mut self, selection: Selection) {
+        if let Some(rows) = selection.into_rows() {
+            self.give(rows);
+        }
+    }
+
+    /// Takes back the buffers of a batch's columns and selection and leaves it empty.
     pub fn recycle_batch(&mut self, batch: &mut Batch) {
+        self.recycle_selection(std::mem::replace(batch.selection_mut(), Selection::all(0)));
         for column in batch.clear() {
             self.recycle_column(column);
         }

@@ -86,6 +86,11 @@ impl Selection {
         self.rows.as_deref()
     }
 
+    /// The list of rows that count, to be used again, or `None` when all do.
+    pub fn into_rows(self) -> Option<Vec<u32>> {
+        self.rows
+    }
+
     /// The rows that count, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         let all = if self.rows.is_none() {

@@ -104,7 +104,7 @@ pub(crate) fn each_set(words: &[u64], len: usize, mut call: impl FnMut(usize)) {
 }
 
 /// Keeps the selected rows whose bit is set.
-pub(crate) fn narrow(selection: &mut Selection, words: &[u64]) {
+pub(crate) fn narrow(selection: &mut Selection, words: &[u64], buffers: &mut Buffers) {
     if !selection.is_all() {
         selection.retain(|row| is_set(words, row));
         return;
@@ -130,18 +130,20 @@ pub(crate) fn narrow(selection: &mut Selection, words: &[u64]) {
     }
     // Eight places at a time, the last ones perhaps for nothing: a loop of as many rounds as a word
     // has bits ends where nobody can foretell.
-    let (mut kept, mut end) = (vec![0; count + 8], 0);
+    let (mut kept, mut end) = (buffers.take(count + 8), 0);
     for (at, mut word) in masked() {
         let (base, found) = ((at * 64) as u32, word.count_ones() as usize);
-        for start in (end..end + found).step_by(8) {
-            for place in &mut kept[start..start + 8] {
-                *place = base + word.trailing_zeros();
+        for _ in (0..found).step_by(8) {
+            let places: [u32; 8] = std::array::from_fn(|_| {
+                let place = base + word.trailing_zeros();
                 word &= word.wrapping_sub(1);
-            }
+                place
+            });
+            kept.extend_from_slice(&places);
         }
         end += found;
+        kept.truncate(end);
     }
-    kept.truncate(count);
     *selection = Selection::from_rows(rows, kept);
 }
 
@@ -270,7 +272,7 @@ mod tests {
             for words in [&each, &zip, &by_row] {
                 assert_eq!(words.len(), word_count(rows));
                 let mut narrowed = selection.clone();
-                narrow(&mut narrowed, words);
+                narrow(&mut narrowed, words, &mut Buffers::default());
                 assert_eq!(narrowed.iter().collect::<Vec<_>>(), want, "{rows} {step}");
             }
             let mut narrowed = selection.clone();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
-use esker_datatypes::{Error, Result};
+use esker_datatypes::{Buffers, Error, Result};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
@@ -284,7 +284,7 @@ impl ChunkReader for ChunkView {
     }
 }
 
-/// Buffers that were read into before.
+/// Buffers that were read into before: the worker's while its reader has them.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     free: Vec<Vec<u8>>,
@@ -294,6 +294,23 @@ pub(super) struct Pool {
 }
 
 impl Pool {
+    /// A pool of the bytes that the worker has.
+    pub(super) fn of(buffers: &mut Buffers) -> Self {
+        let free: Vec<Vec<u8>> = buffers.take_all();
+        Self {
+            bytes: free.iter().map(Vec::len).sum(),
+            free,
+            lent: VecDeque::new(),
+        }
+    }
+
+    /// Leaves the bytes to the worker: for its next reader, or for who else needs some.
+    pub(super) fn leave(&mut self, buffers: &mut Buffers) {
+        self.take_lent();
+        self.bytes = 0;
+        self.free.drain(..).for_each(|bytes| buffers.give(bytes));
+    }
+
     /// A buffer of `len` bytes or more, whatever they are.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
         self.take_within(len, usize::MAX)
@@ -305,11 +322,7 @@ impl Pool {
     }
 
     fn take_within(&mut self, len: usize, most: usize) -> Vec<u8> {
-        for _ in 0..self.lent.len() {
-            if let Some(lent) = self.lent.pop_front() {
-                self.give(lent);
-            }
-        }
+        self.take_lent();
         let fits = |free: &Vec<u8>| (len..=most).contains(&free.len());
         match self.free.iter().rposition(fits) {
             Some(at) => {
@@ -319,6 +332,15 @@ impl Pool {
             }
             // A little more: the next one may be a little longer.
             None => vec![0; len + len / 8],
+        }
+    }
+
+    /// Takes back what others held and do no longer.
+    fn take_lent(&mut self) {
+        for _ in 0..self.lent.len() {
+            if let Some(lent) = self.lent.pop_front() {
+                self.give(lent);
+            }
         }
     }
 

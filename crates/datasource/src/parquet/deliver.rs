@@ -127,6 +127,8 @@ impl Delivery {
         for (_, reader) in self.rest {
             reader.recycle(&mut cx.buffers, pool);
         }
+        let windows = self.windows.into_iter();
+        windows.for_each(|window| recycle(window, cx));
     }
 
     /// The next rows: the delivered columns and which of their rows count.

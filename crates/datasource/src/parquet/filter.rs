@@ -123,6 +123,7 @@ fn may_pass(shared: &Shared, split: &Split, window: &Window) -> bool {
 
 /// Gives back the buffers of a window.
 pub(super) fn recycle(window: Window, cx: &mut TaskContext) {
+    cx.buffers.recycle_selection(window.selection);
     let columns = window.columns.into_iter();
     columns.for_each(|column| cx.buffers.recycle_column(column));
 }

@@ -153,10 +153,10 @@ impl Shared {
 pub(super) struct ParquetScan(pub(super) Arc<Shared>);
 
 impl TableScan for ParquetScan {
-    fn open(&self, _: &mut TaskContext) -> Result<Box<dyn ScanReader>> {
+    fn open(&self, cx: &mut TaskContext) -> Result<Box<dyn ScanReader>> {
         Ok(Box::new(ParquetReader {
             shared: Arc::clone(&self.0),
-            pool: Pool::default(),
+            pool: Pool::of(&mut cx.buffers),
             split: None,
         }))
     }
@@ -210,7 +210,10 @@ impl ScanReader for ParquetReader {
                 self.split = Some((split, State::Claimed));
                 Claim::Split(splits - 1)
             }
-            None => Claim::Finished { splits },
+            None => {
+                self.pool.leave(&mut cx.buffers);
+                Claim::Finished { splits }
+            }
         })
     }
 

@@ -152,7 +152,7 @@ pub fn select(
     let mut words = buffers.take(bits::word_count(rows));
     test(op, left, right, Target::Mask(&mut words), buffers)?;
     bits::clear_nulls(&mut words, nulls.as_ref());
-    bits::narrow(selection, &words);
+    bits::narrow(selection, &words, buffers);
     buffers.give(words);
     Ok(())
 }

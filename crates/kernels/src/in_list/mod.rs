@@ -152,7 +152,7 @@ impl InSet {
             words.iter_mut().for_each(|word| *word = !*word);
         }
         bits::clear_nulls(&mut words, nulls.as_ref());
-        bits::narrow(selection, &words);
+        bits::narrow(selection, &words, buffers);
         buffers.give(words);
         Ok(())
     }

@@ -77,10 +77,10 @@ pub fn choose(
         wanted => (fixed_width),
         _ => {
             let mut taken = Selection::all(rows);
-            bits::narrow(&mut taken, &words);
+            bits::narrow(&mut taken, &words, buffers);
             let mut rest = Selection::all(rows);
             let not: Vec<u64> = words.iter().map(|word| !word).collect();
-            bits::narrow(&mut rest, &not);
+            bits::narrow(&mut rest, &not, buffers);
             merge(&[(taken, value.clone()), (rest, otherwise.clone())], rows, out, buffers)?
         }
     };

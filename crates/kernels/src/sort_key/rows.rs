@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use esker_datatypes::Selection;
+use esker_datatypes::{Buffers, Selection};
 
 use super::word::U256;
 use crate::bits::{self, Target};
@@ -258,6 +258,6 @@ fn keep<K: Copy>(selection: &mut Selection, keys: &[K], test: impl Fn(K) -> bool
     } else {
         let mut words = Vec::with_capacity(bits::word_count(keys.len()));
         Target::Mask(&mut words).each(keys, false, test);
-        bits::narrow(selection, &words);
+        bits::narrow(selection, &words, &mut Buffers::default());
     }
 }

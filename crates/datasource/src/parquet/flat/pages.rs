@@ -26,6 +26,14 @@ pub(super) struct Pages {
     nullable: bool,
     /// The rows that are wanted, where others read others.
     piece: Option<Piece>,
+    dictionary: DictionaryPage,
+}
+
+/// The dictionary of a chunk, which is decoded for the first page of codes that is read.
+enum DictionaryPage {
+    Ahead,
+    Unread(Bytes, Encoding, u32),
+    Behind,
 }
 
 /// A page of values that are still to be read.
@@ -89,10 +97,11 @@ impl Pages {
             snappy,
             nullable: chunk.column_descr().max_def_level() > 0,
             piece,
+            dictionary: DictionaryPage::Ahead,
         })
     }
 
-    /// The next page of values, which begin with the value of this row; dictionaries on the way are
+    /// The next page of values, which begin with the value of this row; of codes with the dictionary
     /// read. `None` at the end.
     ///
     /// # Errors
@@ -104,16 +113,30 @@ impl Pages {
         form: Form,
         pool: &mut Pool,
     ) -> Result<Option<DataPage>> {
+        let page = self.next_or_shared(row, form, pool)?;
+        let is_coded = |page: &DataPage| matches!(page.values, Values::Codes(_));
+        if page.as_ref().is_some_and(is_coded) {
+            self.read_dictionary(dictionary, form, pool)?;
+        }
+        Ok(page)
+    }
+
+    fn next_or_shared(
+        &mut self,
+        row: usize,
+        form: Form,
+        pool: &mut Pool,
+    ) -> Result<Option<DataPage>> {
         let Some(piece) = self.piece.clone() else {
-            return self.read(dictionary, form, pool);
+            return self.read(form, pool);
         };
-        // Reads dictionaries, but leaves no row out.
-        self.skip(0, dictionary, form, pool)?;
+        // Passes over a dictionary, but leaves no row out.
+        self.skip(0)?;
         let next = self.reader.peek_next_page().map_err(blame)?;
         let rows = next.and_then(|next| next.num_levels.or(next.num_rows));
         let rows = row..row + rows.unwrap_or(0);
         if rows.is_empty() || !piece.is_at_border(&rows) {
-            return self.read(dictionary, form, pool);
+            return self.read(form, pool);
         }
         // Whoever comes while it is read waits for it: to read it too would take as long.
         let mut border = piece.border();
@@ -121,7 +144,7 @@ impl Pages {
             self.reader.skip_next_page().map_err(blame)?;
             return Ok(Some(page.borrowed()));
         }
-        let Some(page) = self.read(dictionary, form, pool)? else {
+        let Some(page) = self.read(form, pool)? else {
             return Ok(None);
         };
         if border.as_ref().is_some_and(|(at, _)| *at > row) {
@@ -134,22 +157,12 @@ impl Pages {
         Ok(Some(borrowed))
     }
 
-    fn read(
-        &mut self,
-        dictionary: &mut Dictionary,
-        form: Form,
-        pool: &mut Pool,
-    ) -> Result<Option<DataPage>> {
+    fn read(&mut self, form: Form, pool: &mut Pool) -> Result<Option<DataPage>> {
         loop {
             let page = self.reader.get_next_page().map_err(blame)?;
             match page {
                 None => return Ok(None),
-                Some(Page::DictionaryPage {
-                    buf,
-                    num_values,
-                    encoding,
-                    ..
-                }) => self.read_dictionary((buf, encoding), num_values, dictionary, form, pool)?,
+                Some(page @ Page::DictionaryPage { .. }) => self.pass_dictionary(page)?,
                 Some(Page::DataPage {
                     buf,
                     num_values,
@@ -210,13 +223,7 @@ impl Pages {
     ///
     /// # Errors
     /// `Data`, `Unsupported`.
-    pub(super) fn skip(
-        &mut self,
-        rows: usize,
-        dictionary: &mut Dictionary,
-        form: Form,
-        pool: &mut Pool,
-    ) -> Result<usize> {
+    pub(super) fn skip(&mut self, rows: usize) -> Result<usize> {
         let mut skipped = 0;
         loop {
             let next = self.reader.peek_next_page().map_err(blame)?;
@@ -224,15 +231,8 @@ impl Pages {
                 return Ok(skipped);
             };
             if next.is_dict {
-                let page = self.reader.get_next_page().map_err(blame)?;
-                if let Some(Page::DictionaryPage {
-                    buf,
-                    num_values,
-                    encoding,
-                    ..
-                }) = page
-                {
-                    self.read_dictionary((buf, encoding), num_values, dictionary, form, pool)?;
+                if let Some(page) = self.reader.get_next_page().map_err(blame)? {
+                    self.pass_dictionary(page)?;
                 }
                 continue;
             }
@@ -246,20 +246,37 @@ impl Pages {
         }
     }
 
-    /// Reads a dictionary, unless somebody else has.
+    /// Keeps a dictionary for the pages of codes: the rows that are wanted may be in none.
+    fn pass_dictionary(&mut self, page: Page) -> Result<()> {
+        // Views of texts, and others who read the chunk, hold on to the first one.
+        if !matches!(self.dictionary, DictionaryPage::Ahead) {
+            return Err(Error::data("a second dictionary"));
+        }
+        if let Page::DictionaryPage {
+            buf,
+            num_values,
+            encoding,
+            ..
+        } = page
+        {
+            self.dictionary = DictionaryPage::Unread(buf, encoding, num_values);
+        }
+        Ok(())
+    }
+
+    /// Reads the dictionary that was passed, unless somebody else has.
     fn read_dictionary(
-        &self,
-        page: (Bytes, Encoding),
-        count: u32,
+        &mut self,
         dictionary: &mut Dictionary,
         form: Form,
         pool: &mut Pool,
     ) -> Result<()> {
-        // Views of texts, and others who read the chunk, hold on to the first one.
-        if !matches!(dictionary, Dictionary::None) {
-            return Err(Error::data("a second dictionary"));
-        }
-        let read = || self.new_dictionary(page, count, form, pool);
+        let passed = std::mem::replace(&mut self.dictionary, DictionaryPage::Behind);
+        let DictionaryPage::Unread(page, encoding, count) = passed else {
+            self.dictionary = passed;
+            return Ok(());
+        };
+        let read = || self.new_dictionary((page, encoding), count, form, pool);
         *dictionary = match &self.piece {
             Some(piece) => piece.dictionary(read)?,
             None => read()?,

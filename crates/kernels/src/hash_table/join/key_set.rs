@@ -207,7 +207,7 @@ fn narrow_to(
     for (there, null) in there.iter_mut().zip(nulls.unwrap_or_default()) {
         *there &= !null;
     }
-    bits::narrow(selection, &there);
+    bits::narrow(selection, &there, buffers);
     buffers.give(there);
 }
 

@@ -53,9 +53,7 @@ impl FlatReader {
     pub(super) fn skip(&mut self, rows: usize, pool: &mut Pool) -> Result<()> {
         if self.page.as_ref().is_none_or(|page| page.left() == 0) {
             self.finish_page(pool);
-            let skipped = self
-                .pages
-                .skip(rows, &mut self.dictionary, self.form, pool)?;
+            let skipped = self.pages.skip(rows)?;
             if skipped > 0 {
                 self.at += skipped;
                 return Ok(());
