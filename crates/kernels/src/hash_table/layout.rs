@@ -72,6 +72,7 @@ pub(super) struct KeyLayout {
     words: usize,
     texts: usize,
     nulls_apart: bool,
+    whole: bool,
 }
 
 impl KeyLayout {
@@ -131,6 +132,8 @@ impl KeyLayout {
             })
             .collect();
         fixed.sort_by_key(|(place, _)| std::cmp::Reverse(place.bits));
+        let no_bits = nulls_apart || fixed.is_empty();
+        let whole = no_bits && fixed.iter().all(|(place, _)| place.bits >= 64);
         for (place, _) in &mut fixed {
             **place = take(place.bits);
         }
@@ -144,6 +147,7 @@ impl KeyLayout {
             fields,
             texts,
             nulls_apart,
+            whole,
         })
     }
 
@@ -160,6 +164,11 @@ impl KeyLayout {
     /// How many views stand at the beginning of a row.
     pub(super) fn texts(&self) -> usize {
         self.texts
+    }
+
+    /// Whether each value has words for itself, which are written whole, and no bit is left over.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether rows with a null are kept apart instead of being told by their words.
@@ -211,6 +220,7 @@ mod tests {
                 for place in [Some(place), field.null].into_iter().flatten() {
                     assert!(place.word * 64 + ((place.shift + place.bits) as usize) <= words * 64);
                     assert!(place.shift == 0 || place.shift + place.bits <= 64);
+                    assert!(!layout.is_whole() || place.bits.is_multiple_of(64));
                     for at in 0..place.bits.div_ceil(64) as usize {
                         let bits = place.mask() << place.shift;
                         assert_eq!(taken[place.word + at] & bits, 0, "{types:?} overlap");

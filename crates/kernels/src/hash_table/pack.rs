@@ -79,7 +79,7 @@ pub(super) fn values_at<V: Value<Key: KeyWords>>(
     }
 }
 
-/// Writes a key into each row. The bits where it goes are zero.
+/// Writes a key into each row. The bits where it goes are zero, unless it has words for itself.
 #[inline]
 pub(super) fn fill<K: KeyWords>(
     words: &mut [u64],
@@ -109,7 +109,11 @@ pub(super) trait KeyWords: Key {
 impl KeyWords for u64 {
     #[inline]
     fn put(self, words: &mut [u64], place: Place) {
-        words[0] |= (self & place.mask()) << place.shift;
+        if place.bits >= 64 {
+            words[0] = self;
+        } else {
+            words[0] |= (self & place.mask()) << place.shift;
+        }
     }
 
     #[inline]

@@ -9,9 +9,12 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array, downcast_primitive};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute;
 use arrow::row::{RowConverter, SortField};
-use esker_datatypes::{Buffers, Column, DataType, Error, Result, Selection, is_binary, is_string};
+use esker_datatypes::{
+    Buffers, Column, DataType, Encoding, Error, Result, Selection, is_binary, is_string,
+};
 
 use super::layout::{Field, KeyLayout, Kind, NULL_LENGTH, Place};
 use super::pack::{fill, texts_at, values_at};
@@ -21,18 +24,34 @@ use crate::compare::bytes::{Bytes, INLINE};
 use crate::compare::nested::normalized;
 use crate::value::Fixed;
 
+/// What the words of keys are in tests before they are written.
+const UNWRITTEN: u64 = 0x5eed_5eed_5eed_5eed;
+
 /// The keys of the selected rows of a batch, row by row.
 #[derive(Default)]
 pub(super) struct Keys {
     len: usize,
     /// The layout's number of words for each row.
-    words: Vec<u64>,
+    words: Words,
     /// What the views at the beginning of the rows are views of.
     texts: Vec<Text>,
     /// Whether any text is longer than a view holds.
     long: bool,
     /// The rows that the layout keeps apart.
     nulls: Option<Vec<u64>>,
+}
+
+/// Words of rows.
+enum Words {
+    Own(Vec<u64>),
+    /// The values of the only column, as they are.
+    Column(ScalarBuffer<u64>),
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
 }
 
 /// The values of a text column.
@@ -76,19 +95,34 @@ impl Keys {
             )));
         }
         let len = selection.count();
-        let mut words = buffers.take::<u64>(len * layout.words());
-        words.resize(len * layout.words(), 0);
+        if let ([field], [column], true) = (layout.fields(), columns, selection.is_all())
+            && let Some(words) = as_words(field, column)
+        {
+            check(field, column)?;
+            return Ok(Self {
+                len,
+                words: Words::Column(words),
+                ..Self::default()
+            });
+        }
+        let count = len * layout.words();
+        let mut words = buffers.take_any(count);
+        if !layout.is_whole() {
+            words.fill(0);
+        } else if cfg!(debug_assertions) {
+            // A word that is not written is to be found out.
+            words.fill(UNWRITTEN);
+        }
         let mut keys = Self {
             len,
-            words,
             texts: Vec::with_capacity(layout.texts()),
-            long: false,
-            nulls: None,
+            ..Self::default()
         };
         for (field, column) in layout.fields().iter().zip(columns) {
             check(field, column)?;
             let nulls = null_rows(column, selection, buffers);
-            keys.put(layout, field, column, selection, nulls.as_deref(), buffers)?;
+            let to = (words.as_mut_slice(), layout.words());
+            keys.put(to, field, column, selection, nulls.as_deref(), buffers)?;
             match (nulls, &mut keys.nulls) {
                 (Some(nulls), _) if !layout.nulls_apart() => buffers.give(nulls),
                 (Some(nulls), Some(all)) => {
@@ -101,6 +135,7 @@ impl Keys {
                 (None, _) => {}
             }
         }
+        keys.words = Words::Own(words);
         Ok(keys)
     }
 
@@ -112,7 +147,10 @@ impl Keys {
     /// The words of all rows.
     #[inline]
     pub(super) fn words(&self) -> &[u64] {
-        &self.words
+        match &self.words {
+            Words::Own(words) => words,
+            Words::Column(words) => words,
+        }
     }
 
     /// The texts that the rows begin with.
@@ -148,12 +186,18 @@ impl Keys {
         };
         let indexes: usize = self.texts.iter().map(index).sum();
         let nulls = self.nulls.as_ref().map_or(0, Vec::capacity);
-        (self.words.capacity() + nulls) * size_of::<u64>() + indexes
+        let words = match &self.words {
+            Words::Own(words) => words.capacity(),
+            Words::Column(words) => words.len(),
+        };
+        (words + nulls) * size_of::<u64>() + indexes
     }
 
     /// Gives the memory back.
     pub(super) fn recycle(self, buffers: &mut Buffers) {
-        buffers.give(self.words);
+        if let Words::Own(words) = self.words {
+            buffers.give(words);
+        }
         if let Some(nulls) = self.nulls {
             buffers.give(nulls);
         }
@@ -165,14 +209,13 @@ impl Keys {
     /// Writes the values of a column.
     fn put(
         &mut self,
-        layout: &KeyLayout,
+        (words, stride): (&mut [u64], usize),
         field: &Field,
         column: &Column,
         selection: &Selection,
         nulls: Option<&[u64]>,
         buffers: &mut Buffers,
     ) -> Result<()> {
-        let stride = layout.words();
         let place = match field.kind {
             Kind::Null => return Ok(()),
             Kind::Fixed(place) => place,
@@ -189,7 +232,7 @@ impl Keys {
             Kind::Null => {}
             Kind::Fixed(_) => {
                 if !empty {
-                    self.put_fixed(&array, &index, place, stride)?;
+                    self.put_fixed(words, &array, &index, place, stride)?;
                 }
                 index.recycle(buffers);
             }
@@ -199,16 +242,16 @@ impl Keys {
                     index,
                     nested: None,
                 };
-                self.put_text(text, empty, place, stride)?;
+                self.put_text(words, text, empty, (place, stride))?;
             }
             Kind::Nested(_) => {
                 let text = nested_text(array, index, buffers)?;
-                self.put_text(text, empty, place, stride)?;
+                self.put_text(words, text, empty, (place, stride))?;
             }
         }
         let Some(nulls) = nulls else { return Ok(()) };
         bits::each_set(nulls, self.len, |row| {
-            let words = &mut self.words[row * stride..(row + 1) * stride];
+            let words = &mut words[row * stride..(row + 1) * stride];
             for at in 0..place.bits.div_ceil(64) as usize {
                 words[place.word + at] &= !(place.mask() << place.shift);
             }
@@ -225,13 +268,13 @@ impl Keys {
     }
 
     fn put_fixed(
-        &mut self,
+        &self,
+        words: &mut [u64],
         array: &ArrayRef,
         index: &Index,
         place: Place,
         stride: usize,
     ) -> Result<()> {
-        let words = &mut self.words;
         macro_rules! primitive {
             ($type:ty) => {{
                 let values = <$type>::values(array.as_primitive::<$type>());
@@ -250,8 +293,13 @@ impl Keys {
         Ok(())
     }
 
-    fn put_text(&mut self, text: Text, empty: bool, place: Place, stride: usize) -> Result<()> {
-        let words = &mut self.words;
+    fn put_text(
+        &mut self,
+        words: &mut [u64],
+        text: Text,
+        empty: bool,
+        (place, stride): (Place, usize),
+    ) -> Result<()> {
         if let Bytes::LargeOffsets(array) = &text.bytes
             && array.values().len() >= NULL_LENGTH as usize
             && (0..array.len()).any(|row| array.value(row).len() >= NULL_LENGTH as usize)
@@ -282,6 +330,30 @@ impl Keys {
 pub(super) fn is_long(word: u64) -> bool {
     let length = word as u32;
     length > INLINE && length != NULL_LENGTH
+}
+
+/// The values of a column without nulls, where they are their keys.
+fn as_words(field: &Field, column: &Column) -> Option<ScalarBuffer<u64>> {
+    let (Kind::Fixed(_), Encoding::Flat(array)) = (field.kind, column.encoding()) else {
+        return None;
+    };
+    let data_type = array.data_type();
+    let is_word = matches!(
+        data_type,
+        DataType::Int64
+            | DataType::UInt64
+            | DataType::Date64
+            | DataType::Time64(_)
+            | DataType::Timestamp(..)
+            | DataType::Duration(_)
+            | DataType::Decimal64(..)
+    );
+    if !is_word || array.null_count() > 0 {
+        return None;
+    }
+    let data = array.to_data();
+    let values = data.buffers().first()?.clone();
+    Some(ScalarBuffer::new(values, data.offset(), data.len()))
 }
 
 fn check(field: &Field, column: &Column) -> Result<()> {
