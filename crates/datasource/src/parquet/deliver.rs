@@ -12,7 +12,7 @@ use super::filter::{Filtered, absent, filter, recycle};
 use super::reader::Shared;
 use super::selected::Selected;
 use super::split::Split;
-use super::window::{Window, gather, picked, whole};
+use super::window::{Portion, Window, gather, picked, whole};
 
 /// Selected rows alone are decoded where at most one in so many is,
 const SPARSE: usize = 4;
@@ -31,10 +31,37 @@ pub(super) struct Delivery {
     sparse: Option<Sparse>,
 }
 
-/// Selected rows, by the number of the window and the row in it.
+/// Selected rows: the window that the next one is in and its place in the selection.
+#[derive(Default)]
 struct Sparse {
-    places: Vec<(usize, usize)>,
+    window: usize,
     at: usize,
+    /// How many rows there are still.
+    left: usize,
+}
+
+impl Sparse {
+    /// The next rows, which are `count` or those that are left.
+    fn next<'a>(&mut self, windows: &'a [Window], count: usize) -> Vec<Portion<'a>> {
+        let (mut portions, mut wanted) = (Vec::new(), count.min(self.left));
+        self.left -= wanted;
+        while wanted > 0
+            && let Some(window) = windows.get(self.window)
+        {
+            let selected = window.selection.count();
+            let end = selected.min(self.at + wanted);
+            portions.push(Portion {
+                window,
+                selected: self.at..end,
+            });
+            wanted -= end - self.at;
+            self.at = end;
+            if end == selected {
+                (self.window, self.at) = (self.window + 1, 0);
+            }
+        }
+        portions
+    }
 }
 
 impl Delivery {
@@ -84,13 +111,11 @@ impl Delivery {
         };
         let picks = slots.iter().all(|&slot| shared.picks(split, slot));
         if let Some(picked) = delivery.sparse_rows(picks) {
-            rows.selected = Selected::Picked(picked);
-            let windows = delivery.windows.iter().enumerate();
-            let places = windows.flat_map(|(i, w)| w.selection.iter().map(move |row| (i, row)));
             delivery.sparse = Some(Sparse {
-                places: places.collect(),
-                at: 0,
+                left: picked.len(),
+                ..Sparse::default()
             });
+            rows.selected = Selected::Picked(picked);
         }
         for slot in slots {
             let reader = shared.open_column(split, slot, rows.clone())?;
@@ -117,7 +142,7 @@ impl Delivery {
     /// Whether all has been given.
     pub(super) fn is_finished(&self) -> bool {
         match &self.sparse {
-            Some(sparse) => sparse.at == sparse.places.len(),
+            Some(sparse) => sparse.left == 0,
             None => self.windows.is_empty(),
         }
     }
@@ -190,28 +215,20 @@ impl Delivery {
         pool: &mut Pool,
         cx: &mut TaskContext,
     ) -> Result<(Vec<Column>, Selection)> {
-        let Some(Sparse { places, at }) = &mut self.sparse else {
+        let Some(sparse) = &mut self.sparse else {
             return Err(Error::internal("no rows are selected"));
         };
-        let end = places.len().min(*at + shared.batch_size);
-        let places = places.get_mut(*at..end).unwrap_or_default();
-        *at = end;
-        let rows = places.len();
+        let rows = sparse.left.min(shared.batch_size);
+        let portions = sparse.next(self.windows.make_contiguous(), rows);
         let mut rest = Vec::with_capacity(self.rest.len());
         for (slot, reader) in &mut self.rest {
             let column = shared.next_column(split, *slot, reader, (rows, None), (pool, cx))?;
             rest.push((*slot, column));
         }
-        // Of the windows only those that the rows are in, counted from the first of them.
-        let first = places.first().map_or(0, |place| place.0);
-        let last = places.last().map_or(0, |place| place.0);
-        places.iter_mut().for_each(|place| place.0 -= first);
-        let windows = self.windows.make_contiguous();
-        let windows = windows.get(first..=last).unwrap_or_default();
         let mut delivered = Vec::with_capacity(shared.projection.len());
         for &slot in &shared.projection {
             if self.decoded.get(slot) == Some(&true) {
-                delivered.push(gather(windows, slot, places)?);
+                delivered.push(gather(&portions, slot, &mut cx.buffers)?);
                 continue;
             }
             let column = rest.iter().find(|(of, _)| *of == slot);

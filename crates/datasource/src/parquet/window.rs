@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, UInt32Array, downcast_primitive};
 use arrow::compute;
-use arrow::datatypes::UInt32Type;
-use esker_datatypes::{Column, Encoding, Error, Result, Selection};
+use arrow::datatypes::{ArrowPrimitiveType, UInt32Type};
+use esker_datatypes::{Buffers, Column, Encoding, Error, Result, Selection};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
 use super::selected::Selected;
@@ -100,29 +100,84 @@ fn push(runs: &mut Vec<Range<usize>>, range: Range<usize>) {
     }
 }
 
-/// The values of a column at places in windows: (number of the window, row in it).
+/// Some of the selected rows of a window: from one to another in its selection.
+#[derive(Clone, Debug)]
+pub(super) struct Portion<'a> {
+    pub(super) window: &'a Window,
+    pub(super) selected: Range<usize>,
+}
+
+impl Portion<'_> {
+    /// The rows in the window, or `None` where they are those numbered `selected`.
+    fn listed(&self) -> Option<&[u32]> {
+        let rows = self.window.selection.rows()?;
+        Some(rows.get(self.selected.clone()).unwrap_or_default())
+    }
+}
+
+/// The values of a column in portions of windows.
 ///
 /// # Errors
-/// `Internal` for a window or column that is not there.
-pub(super) fn gather(
-    windows: &[Window],
-    column: usize,
-    places: &[(usize, usize)],
-) -> Result<Column> {
-    let mut columns = Vec::with_capacity(windows.len());
-    for window in windows {
+/// `Internal` for a column that is not there.
+pub(super) fn gather(portions: &[Portion], column: usize, buffers: &mut Buffers) -> Result<Column> {
+    let mut columns = Vec::with_capacity(portions.len());
+    for portion in portions {
         let absent = || Error::internal(format!("no column {column} in a window"));
-        columns.push(window.columns.get(column).ok_or_else(absent)?);
+        columns.push(portion.window.columns.get(column).ok_or_else(absent)?);
     }
     if let Some((codes, values)) = same_dictionary(&columns) {
         let codes: Vec<&dyn Array> = codes.into_iter().map(|codes| codes as _).collect();
-        let codes = compute::interleave(&codes, places)?;
+        let codes = gather_arrays(&codes, portions, buffers)?;
         let codes: UInt32Array = codes.as_primitive::<UInt32Type>().clone();
         return Ok(Column::dictionary(codes, values));
     }
     let flat: Vec<ArrayRef> = columns.iter().map(|column| column.to_flat()).collect();
     let flat: Vec<&dyn Array> = flat.iter().map(|array| array.as_ref()).collect();
-    Ok(Column::flat(compute::interleave(&flat, places)?))
+    Ok(Column::flat(gather_arrays(&flat, portions, buffers)?))
+}
+
+/// The values of arrays, one for each portion, in the rows of these.
+fn gather_arrays(
+    arrays: &[&dyn Array],
+    portions: &[Portion],
+    buffers: &mut Buffers,
+) -> Result<ArrayRef> {
+    let Some(data_type) = arrays.first().map(|array| array.data_type()) else {
+        return Err(Error::internal("values of no window"));
+    };
+    macro_rules! primitive {
+        ($type:ty) => {{
+            let rows = portions.iter().map(|portion| portion.selected.len()).sum();
+            let mut out = buffers.take::<<$type as ArrowPrimitiveType>::Native>(rows);
+            for (array, portion) in arrays.iter().zip(portions) {
+                let values: &[_] = array.as_primitive::<$type>().values();
+                let value = |&row: &u32| values.get(row as usize).copied().unwrap_or_default();
+                match portion.listed() {
+                    Some(rows) => out.extend(rows.iter().map(value)),
+                    None => {
+                        let values = values.get(portion.selected.clone());
+                        out.extend_from_slice(values.unwrap_or_default());
+                    }
+                }
+            }
+            let values = PrimitiveArray::<$type>::new(out.into(), None);
+            return Ok(Arc::new(values.with_data_type(data_type.clone())));
+        }};
+    }
+    if arrays.iter().all(|array| array.null_count() == 0) {
+        downcast_primitive! {
+            data_type => (primitive),
+            _ => {}
+        }
+    }
+    let mut places = Vec::new();
+    for (at, portion) in portions.iter().enumerate() {
+        match portion.listed() {
+            Some(rows) => places.extend(rows.iter().map(|&row| (at, row as usize))),
+            None => places.extend(portion.selected.clone().map(|row| (at, row))),
+        }
+    }
+    Ok(compute::interleave(arrays, &places)?)
 }
 
 /// The codes of columns that share a dictionary, and that.
@@ -146,6 +201,7 @@ fn same_dictionary<'a>(columns: &[&'a Column]) -> Option<(Vec<&'a UInt32Array>, 
 mod tests {
     use super::*;
     use arrow::array::{Int64Array, StringViewArray};
+    use arrow::datatypes::Int64Type;
     use esker_datatypes::ScalarValue;
 
     fn windows(selections: &[Selection]) -> Vec<Window> {
@@ -194,14 +250,21 @@ mod tests {
 
     #[test]
     fn values_are_gathered_from_windows() {
-        let mut windows = windows(&[Selection::all(4), Selection::all(2)]);
+        let mut windows = windows(&[Selection::from_rows(4, vec![1, 3]), Selection::all(2)]);
         let values: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "b"]));
-        let places = [(0, 1), (0, 3), (1, 0)];
+        let gather = |windows: &[Window], column| {
+            let portion = |at: usize, selected| Portion {
+                window: windows.get(at).unwrap(),
+                selected,
+            };
+            let portions = [portion(0, 0..2), portion(1, 0..1)];
+            super::gather(&portions, column, &mut Buffers::default())
+        };
         let mut check = |columns: [Column; 2], coded, want: &[Option<&str>]| {
             for (window, column) in windows.iter_mut().zip(columns) {
                 window.columns = vec![column];
             }
-            let column = gather(&windows, 0, &places).unwrap();
+            let column = gather(&windows, 0).unwrap();
             let found = matches!(column.encoding(), Encoding::Dictionary { .. });
             assert_eq!(found, coded);
             let flat = column.to_flat();
@@ -235,8 +298,22 @@ mod tests {
         for (window, column) in windows.iter_mut().zip(numbers) {
             window.columns = vec![column];
         }
-        let column = gather(&windows, 0, &places).unwrap();
-        assert_eq!(column.value(2).unwrap().as_i128(), Some(5));
-        assert!(gather(&windows, 1, &places).is_err());
+        let column = gather(&windows, 0).unwrap();
+        let found = column.to_flat();
+        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(found, [Some(2), Some(4), Some(5)]);
+        assert!(gather(&windows, 1).is_err());
+        let with_nulls = [
+            Column::flat(
+                Arc::new(Int64Array::from(vec![Some(1), None, None, Some(4)])) as ArrayRef,
+            ),
+            Column::flat(Arc::new(Int64Array::from(vec![5, 6])) as ArrayRef),
+        ];
+        for (window, column) in windows.iter_mut().zip(with_nulls) {
+            window.columns = vec![column];
+        }
+        let found = gather(&windows, 0).unwrap().to_flat();
+        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(found, [None, Some(4), Some(5)]);
     }
 }
