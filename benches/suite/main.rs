@@ -39,10 +39,15 @@ fn keep_memory() {
     /// An empty heap of a thread stays when another would have to be at least as large.
     const HEAP: i32 = 64 << 20;
     // SAFETY: no other thread runs yet, and the options take any number.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_HEAPS);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_TOP_PAD, HEAP);
+    let taken = unsafe {
+        [
+            libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_HEAPS),
+            libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX),
+            libc::mallopt(libc::M_TOP_PAD, HEAP),
+        ]
+    };
+    if taken != [1; 3] {
+        eprintln!("esker-suite: the allocator does not take its options: {taken:?}");
     }
 }
 

@@ -273,6 +273,9 @@ impl ExecutionContextBuilder {
 
     /// How many bytes all queries together may hold; by default there is no limit. A query that
     /// would need more ends with `ResourcesExhausted`.
+    ///
+    /// Buffers that are used again are not counted: of those of its last query a worker keeps up to
+    /// 32 MiB that files were read into, and up to 16 MiB of vectors of each width (1 to 16 bytes).
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = Some(bytes);
         self

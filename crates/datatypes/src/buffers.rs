@@ -8,8 +8,8 @@ use crate::{Batch, Column, Selection};
 
 /// How many free vectors of one width a pool keeps,
 const KEEP: usize = 512;
-/// and how many bytes in all.
-const KEEP_BYTES: usize = 64 << 20;
+/// and how many bytes of them.
+const KEEP_BYTES: usize = 16 << 20;
 /// Vectors above this size are given back to the allocator.
 const MAX_BYTES: usize = 16 << 20;
 /// Columns of views into more buffers than this are not taken apart.
@@ -34,7 +34,15 @@ const MAX_TEXTS: usize = 8;
 #[derive(Debug, Default)]
 pub struct Buffers {
     /// One list for each width: 1, 2, 4, 8 and 16 bytes.
-    free: [Vec<Buffer>; 5],
+    free: [Free; 5],
+    /// What files are read into.
+    read: Vec<Vec<u8>>,
+}
+
+/// Free vectors of a width.
+#[derive(Debug, Default)]
+struct Free {
+    buffers: Vec<Buffer>,
     bytes: usize,
 }
 
@@ -68,41 +76,44 @@ impl Buffers {
     /// The vector of this width that was given back last, of those that fit.
     fn take_where<T: ArrowNativeType>(&mut self, fits: impl Fn(&Buffer) -> bool) -> Option<Vec<T>> {
         let free = class::<T>().and_then(|c| self.free.get_mut(c))?;
-        let at = free.iter().rposition(fits)?;
-        let buffer = free.swap_remove(at);
-        self.bytes -= buffer.capacity();
+        let at = free.buffers.iter().rposition(fits)?;
+        let buffer = free.buffers.swap_remove(at);
+        free.bytes -= buffer.capacity();
         // The pool holds only uniquely owned buffers of this width, so this does not fail.
         buffer.into_vec().ok()
     }
 
-    /// All vectors of this width, for one who takes many of them.
+    /// The buffers that files were read into, for a reader to read into: long ones, of which no array
+    /// is made, and so apart from the others.
     ///
     /// ```
     /// use esker_datatypes::Buffers;
     /// let mut buffers = Buffers::default();
-    /// buffers.give(vec![1_u8, 2]);
-    /// assert_eq!(buffers.take_all::<u8>(), [[1, 2]]);
-    /// assert!(buffers.take_all::<u8>().is_empty());
+    /// buffers.give_read(vec![vec![0; 1000]]);
+    /// assert!(buffers.take::<u8>(10).capacity() < 1000);
+    /// assert_eq!(buffers.take_read(), [[0; 1000]]);
     /// ```
-    pub fn take_all<T: ArrowNativeType>(&mut self) -> Vec<Vec<T>> {
-        let Some(free) = class::<T>().and_then(|c| self.free.get_mut(c)) else {
-            return Vec::new();
-        };
-        let buffers = std::mem::take(free).into_iter();
-        let bytes = &mut self.bytes;
-        let taken = buffers.inspect(|buffer| *bytes -= buffer.capacity());
-        taken.filter_map(|buffer| buffer.into_vec().ok()).collect()
+    pub fn take_read(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.read)
+    }
+
+    /// Leaves buffers for the next reader, in place of those that were left before.
+    pub fn give_read(&mut self, read: Vec<Vec<u8>>) {
+        self.read = read;
     }
 
     /// Takes back a vector, whatever it holds.
     pub fn give<T: ArrowNativeType>(&mut self, vec: Vec<T>) {
         let bytes = vec.capacity() * size_of::<T>();
         if let Some(free) = class::<T>().and_then(|c| self.free.get_mut(c))
-            && free.len() < KEEP
-            && (1..=MAX_BYTES.min(KEEP_BYTES - self.bytes)).contains(&bytes)
+            && (1..=MAX_BYTES.min(KEEP_BYTES - free.bytes)).contains(&bytes)
         {
-            self.bytes += bytes;
-            free.push(Buffer::from_vec(vec));
+            if free.buffers.len() == KEEP {
+                // Small ones are not to keep others out.
+                free.bytes -= free.buffers.swap_remove(0).capacity();
+            }
+            free.bytes += bytes;
+            free.buffers.push(Buffer::from_vec(vec));
         }
     }
 
@@ -197,5 +208,36 @@ fn class<T>() -> Option<usize> {
         8 => Some(3),
         16 => Some(4),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_kept_than_may_be() {
+        let mut buffers = Buffers::default();
+        for _ in 0..3 {
+            buffers.give(vec![0u64; KEEP_BYTES / 16]);
+            buffers.give(vec![0u32; 8]);
+        }
+        let kept = |buffers: &Buffers, at: usize| {
+            let free = &buffers.free[at];
+            let bytes: usize = free.buffers.iter().map(Buffer::capacity).sum();
+            assert_eq!(bytes, free.bytes);
+            (free.buffers.len(), bytes)
+        };
+        assert_eq!(kept(&buffers, 3), (2, KEEP_BYTES));
+        assert_eq!(kept(&buffers, 2), (3, 96));
+        assert_eq!(buffers.take::<u32>(9).capacity(), 9);
+        (0..2 * KEEP).for_each(|_| buffers.give(vec![0u32; 8]));
+        buffers.give(vec![0u32; 100]);
+        assert_eq!(kept(&buffers, 2), (KEEP, KEEP * 32 + 368));
+        assert_eq!(buffers.take_any::<f32>(100).len(), 100);
+        (0..2 * KEEP).for_each(|_| drop(buffers.take::<u32>(1)));
+        assert_eq!(kept(&buffers, 2), (0, 0));
+        buffers.give(Vec::<u32>::new());
+        assert_eq!(kept(&buffers, 2), (0, 0));
     }
 }

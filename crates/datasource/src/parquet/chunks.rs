@@ -21,6 +21,8 @@ const MERGED: u64 = 4 << 20;
 const LENT: usize = 8;
 /// How many bytes of buffers a reader keeps for later.
 const KEPT: usize = 64 << 20;
+/// How many bytes of them it leaves to the next reader.
+const LEFT: usize = 32 << 20;
 
 /// The bytes of a row group.
 #[derive(Debug, Default)]
@@ -284,7 +286,7 @@ impl ChunkReader for ChunkView {
     }
 }
 
-/// Buffers that were read into before: the worker's while its reader has them.
+/// Buffers that were read into before: the worker's, while a reader has them.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     free: Vec<Vec<u8>>,
@@ -294,9 +296,9 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A pool of the bytes that the worker has.
+    /// A pool of the buffers that the worker's last reader left.
     pub(super) fn of(buffers: &mut Buffers) -> Self {
-        let free: Vec<Vec<u8>> = buffers.take_all();
+        let free = buffers.take_read();
         Self {
             bytes: free.iter().map(Vec::len).sum(),
             free,
@@ -304,11 +306,22 @@ impl Pool {
         }
     }
 
-    /// Leaves the bytes to the worker: for its next reader, or for who else needs some.
+    /// Leaves the buffers to the worker's next reader, the last ones that were used, with those of
+    /// another reader that has left some since.
     pub(super) fn leave(&mut self, buffers: &mut Buffers) {
         self.take_lent();
+        let of_others = buffers.take_read();
+        let all = self.free.drain(..).rev().chain(of_others);
+        let mut bytes = 0;
+        let mut left: Vec<Vec<u8>> = all
+            .take_while(|buffer| {
+                bytes += buffer.len();
+                bytes <= LEFT
+            })
+            .collect();
+        left.reverse();
         self.bytes = 0;
-        self.free.drain(..).for_each(|bytes| buffers.give(bytes));
+        buffers.give_read(left);
     }
 
     /// A buffer of `len` bytes or more, whatever they are.
@@ -421,6 +434,30 @@ mod tests {
         let again = pool.take(900);
         assert!(again.as_ptr() == at && again.len() == 1125);
         assert_eq!(pool.bytes, 0);
+    }
+
+    #[test]
+    fn buffers_are_left_to_the_next_reader() {
+        let mut buffers = Buffers::default();
+        let mut pools = [Pool::of(&mut buffers), Pool::of(&mut buffers)];
+        let places = pools.each_mut().map(|pool| {
+            let buffer = pool.take(1000);
+            let place = buffer.as_ptr();
+            pool.give(buffer.into());
+            place
+        });
+        pools.iter_mut().for_each(|pool| pool.leave(&mut buffers));
+        assert!(pools.iter().all(|pool| pool.bytes == 0));
+        let mut next = Pool::of(&mut buffers);
+        assert_eq!(next.bytes, 2 * 1125);
+        let again = [next.take(1125), next.take(1125)].map(|buffer| buffer.as_ptr());
+        assert_eq!(again, [places[1], places[0]]);
+        let long = [LEFT - 1000, 500, 500, 500];
+        long.into_iter()
+            .for_each(|len| next.give(vec![0; len].into()));
+        next.leave(&mut buffers);
+        let lens: Vec<usize> = buffers.take_read().iter().map(Vec::len).collect();
+        assert_eq!(lens, [500, 500, 500]);
     }
 
     #[test]

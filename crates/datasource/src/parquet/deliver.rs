@@ -60,6 +60,7 @@ impl Sparse {
                 (self.window, self.at) = (self.window + 1, 0);
             }
         }
+        debug_assert_eq!(wanted, 0, "as many rows as were counted");
         portions
     }
 }

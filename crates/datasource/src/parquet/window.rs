@@ -147,11 +147,14 @@ fn gather_arrays(
     };
     macro_rules! primitive {
         ($type:ty) => {{
-            let rows = portions.iter().map(|portion| portion.selected.len()).sum();
+            let rows: usize = portions.iter().map(|portion| portion.selected.len()).sum();
             let mut out = buffers.take::<<$type as ArrowPrimitiveType>::Native>(rows);
             for (array, portion) in arrays.iter().zip(portions) {
                 let values: &[_] = array.as_primitive::<$type>().values();
-                let value = |&row: &u32| values.get(row as usize).copied().unwrap_or_default();
+                let value = |&row: &u32| {
+                    debug_assert!((row as usize) < values.len());
+                    values.get(row as usize).copied().unwrap_or_default()
+                };
                 match portion.listed() {
                     Some(rows) => out.extend(rows.iter().map(value)),
                     None => {
@@ -160,6 +163,7 @@ fn gather_arrays(
                     }
                 }
             }
+            debug_assert_eq!(out.len(), rows);
             let values = PrimitiveArray::<$type>::new(out.into(), None);
             return Ok(Arc::new(values.with_data_type(data_type.clone())));
         }};
@@ -252,14 +256,15 @@ mod tests {
     fn values_are_gathered_from_windows() {
         let mut windows = windows(&[Selection::from_rows(4, vec![1, 3]), Selection::all(2)]);
         let values: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "b"]));
-        let gather = |windows: &[Window], column| {
-            let portion = |at: usize, selected| Portion {
-                window: windows.get(at).unwrap(),
-                selected,
-            };
-            let portions = [portion(0, 0..2), portion(1, 0..1)];
-            super::gather(&portions, column, &mut Buffers::default())
+        let gather_some = |windows: &[Window], column, selected: [Range<usize>; 2]| {
+            let portions: Vec<Portion> = windows
+                .iter()
+                .zip(selected)
+                .map(|(window, selected)| Portion { window, selected })
+                .collect();
+            gather(&portions, column, &mut Buffers::default())
         };
+        let gather = |windows: &[Window], column| gather_some(windows, column, [0..2, 0..1]);
         let mut check = |columns: [Column; 2], coded, want: &[Option<&str>]| {
             for (window, column) in windows.iter_mut().zip(columns) {
                 window.columns = vec![column];
@@ -302,6 +307,9 @@ mod tests {
         let found = column.to_flat();
         let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
         assert_eq!(found, [Some(2), Some(4), Some(5)]);
+        let found = gather_some(&windows, 0, [1..2, 1..2]).unwrap().to_flat();
+        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(found, [Some(4), Some(6)]);
         assert!(gather(&windows, 1).is_err());
         let with_nulls = [
             Column::flat(
@@ -315,5 +323,8 @@ mod tests {
         let found = gather(&windows, 0).unwrap().to_flat();
         let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
         assert_eq!(found, [None, Some(4), Some(5)]);
+        let found = gather_some(&windows, 0, [1..2, 1..2]).unwrap().to_flat();
+        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(found, [Some(4), Some(6)]);
     }
 }

@@ -24,7 +24,7 @@ use crate::compare::bytes::{Bytes, INLINE};
 use crate::compare::nested::normalized;
 use crate::value::Fixed;
 
-/// What the words of keys are in tests before they are written.
+/// What the words of keys are in builds with debug assertions before they are written.
 const UNWRITTEN: u64 = 0x5eed_5eed_5eed_5eed;
 
 /// The keys of the selected rows of a batch, row by row.
@@ -178,7 +178,7 @@ impl Keys {
             .is_some_and(|nulls| bits::is_set(nulls, row))
     }
 
-    /// The bytes taken, those of the texts not counted.
+    /// The bytes taken, those of the texts not counted; a column's words are, for it may go before them.
     pub(super) fn size(&self) -> usize {
         let index = |text: &Text| match &text.index {
             Index::Rows(list) | Index::Codes(list) => list.capacity() * size_of::<u32>(),

@@ -81,7 +81,12 @@ pub fn choose(
             let mut rest = Selection::all(rows);
             let not: Vec<u64> = words.iter().map(|word| !word).collect();
             bits::narrow(&mut rest, &not, buffers);
-            merge(&[(taken, value.clone()), (rest, otherwise.clone())], rows, out, buffers)?
+            let chosen = [(taken, value.clone()), (rest, otherwise.clone())];
+            let merged = merge(&chosen, rows, out, buffers)?;
+            for (selection, _) in chosen {
+                buffers.recycle_selection(selection);
+            }
+            merged
         }
     };
     buffers.give(words);

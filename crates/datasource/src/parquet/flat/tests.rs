@@ -371,6 +371,40 @@ fn pieces_share_dictionaries_and_pages() {
     }
 }
 
+#[test]
+fn dictionaries_are_read_for_codes_alone() {
+    let shape = Shape {
+        kind: 0,
+        nullable: false,
+        version: WriterVersion::PARQUET_1_0,
+        dictionary: true,
+        falls_back: true,
+        page_rows: 20,
+        compression: 1,
+    };
+    let (mut bytes, array) = shape.written(vec![(Some(1), 60)]);
+    let source = MemoryReadAt::from(bytes.clone());
+    let footer = Footer::read(&source, bytes.len() as u64).unwrap();
+    let (_, chunk) = footer.flat_chunk(0, 0).unwrap();
+    let start = chunk.dictionary_page_offset().unwrap() as usize;
+    let page = &mut bytes[start..chunk.data_page_offset() as usize];
+    // Behind its header, where Snappy says how many bytes there were.
+    let is_packed = |from: &usize| {
+        let plain = snap::raw::Decoder::new().decompress_vec(&page[*from..]);
+        plain.is_ok_and(|plain| !plain.is_empty())
+    };
+    let packed = (0..page.len()).find(is_packed).unwrap();
+    page[packed..packed + 2].fill(0xff);
+    let mut column = Column::load((&bytes, array.data_type()), RowGroupBytes::default());
+    let last: Vec<u32> = (50..60).collect();
+    let mut reader = column.open(0..60, &Selected::Picked(last.into()));
+    let found = column.next(&mut reader, 10, None);
+    assert_eq!(&found, &array.slice(50, 10));
+    let mut reader = column.open(0..60, &Selected::All);
+    let all = reader.next(60, None, &mut column.buffers, &mut column.pool);
+    assert!(all.is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
