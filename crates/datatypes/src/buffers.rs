@@ -10,8 +10,6 @@ use crate::{Batch, Column, Selection};
 const KEEP: usize = 512;
 /// and how many bytes of them.
 const KEEP_BYTES: usize = 16 << 20;
-/// Vectors above this size are given back to the allocator.
-const MAX_BYTES: usize = 16 << 20;
 /// Columns of views into more buffers than this are not taken apart.
 const MAX_TEXTS: usize = 8;
 
@@ -106,7 +104,7 @@ impl Buffers {
     pub fn give<T: ArrowNativeType>(&mut self, vec: Vec<T>) {
         let bytes = vec.capacity() * size_of::<T>();
         if let Some(free) = class::<T>().and_then(|c| self.free.get_mut(c))
-            && (1..=MAX_BYTES.min(KEEP_BYTES - free.bytes)).contains(&bytes)
+            && (1..=KEEP_BYTES - free.bytes).contains(&bytes)
         {
             if free.buffers.len() == KEEP {
                 // Small ones are not to keep others out.
