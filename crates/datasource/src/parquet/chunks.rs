@@ -306,17 +306,18 @@ impl Pool {
         }
     }
 
-    /// Leaves the buffers to the worker's next reader, the last ones that were used, with those of
-    /// another reader that has left some since.
+    /// Leaves the buffers to the worker's next reader, as many as may be, of those used last first,
+    /// with those of another reader that has left some since.
     pub(super) fn leave(&mut self, buffers: &mut Buffers) {
         self.take_lent();
         let of_others = buffers.take_read();
         let all = self.free.drain(..).rev().chain(of_others);
         let mut bytes = 0;
         let mut left: Vec<Vec<u8>> = all
-            .take_while(|buffer| {
-                bytes += buffer.len();
-                bytes <= LEFT
+            .filter(|buffer| {
+                let fits = bytes + buffer.len() <= LEFT;
+                bytes += if fits { buffer.len() } else { 0 };
+                fits
             })
             .collect();
         left.reverse();
@@ -452,7 +453,7 @@ mod tests {
         assert_eq!(next.bytes, 2 * 1125);
         let again = [next.take(1125), next.take(1125)].map(|buffer| buffer.as_ptr());
         assert_eq!(again, [places[1], places[0]]);
-        let long = [LEFT - 1000, 500, 500, 500];
+        let long = [LEFT - 1000, 500, 500, 500, LEFT + 1];
         long.into_iter()
             .for_each(|len| next.give(vec![0; len].into()));
         next.leave(&mut buffers);

@@ -296,35 +296,21 @@ mod tests {
             Column::flat(Arc::new(StringViewArray::from(vec!["x", "y"]))),
         ];
         check(constants, false, &[Some("k"), Some("k"), Some("x")]);
-        let numbers = [
-            Column::flat(Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef),
-            Column::flat(Arc::new(Int64Array::from(vec![5, 6])) as ArrayRef),
-        ];
-        for (window, column) in windows.iter_mut().zip(numbers) {
-            window.columns = vec![column];
-        }
-        let column = gather(&windows, 0).unwrap();
-        let found = column.to_flat();
-        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
-        assert_eq!(found, [Some(2), Some(4), Some(5)]);
-        let found = gather_some(&windows, 0, [1..2, 1..2]).unwrap().to_flat();
-        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
-        assert_eq!(found, [Some(4), Some(6)]);
+        let mut check = |left: Vec<Option<i64>>, selected, want: &[Option<i64>]| {
+            let columns = [left, vec![Some(5), Some(6)]].map(Int64Array::from);
+            for (window, column) in windows.iter_mut().zip(columns) {
+                window.columns = vec![Column::flat(Arc::new(column))];
+            }
+            let found = gather_some(&windows, 0, selected).unwrap().to_flat();
+            let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
+            assert_eq!(found, want);
+        };
+        let numbers = || (1..5).map(Some).collect();
+        check(numbers(), [0..2, 0..1], &[Some(2), Some(4), Some(5)]);
+        check(numbers(), [1..2, 1..2], &[Some(4), Some(6)]);
+        let with_nulls = || vec![Some(1), None, None, Some(4)];
+        check(with_nulls(), [0..2, 0..1], &[None, Some(4), Some(5)]);
+        check(with_nulls(), [1..2, 1..2], &[Some(4), Some(6)]);
         assert!(gather(&windows, 1).is_err());
-        let with_nulls = [
-            Column::flat(
-                Arc::new(Int64Array::from(vec![Some(1), None, None, Some(4)])) as ArrayRef,
-            ),
-            Column::flat(Arc::new(Int64Array::from(vec![5, 6])) as ArrayRef),
-        ];
-        for (window, column) in windows.iter_mut().zip(with_nulls) {
-            window.columns = vec![column];
-        }
-        let found = gather(&windows, 0).unwrap().to_flat();
-        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
-        assert_eq!(found, [None, Some(4), Some(5)]);
-        let found = gather_some(&windows, 0, [1..2, 1..2]).unwrap().to_flat();
-        let found: Vec<_> = found.as_primitive::<Int64Type>().iter().collect();
-        assert_eq!(found, [Some(4), Some(6)]);
     }
 }
